@@ -1,0 +1,58 @@
+/**
+ * How often an operation may take effect (DESIGN section 5): `safe` changes nothing, `idempotent` may be repeated
+ * with the same effect, `once` must never be repeated after its bytes may have left.
+ */
+export type IdempotencyClass = "safe" | "idempotent" | "once";
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+
+/** A JSON Schema (2020-12) object: validates the request, and stands in the OpenAPI document as it is. */
+export type JsonSchema = { readonly [key: string]: Json };
+
+/** One call of Coze's API, declared as data. Route, OpenAPI entry, permission, retry class, log fields and metric labels follow. */
+export interface Operation {
+  /** The stable name: OpenAPI operationId, log field, metric label. */
+  readonly id: string;
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Coze's path in Fastify's form, the same here and there. */
+  readonly path: `/v1/${string}`;
+  /** Coze's own name of the permission that both the gateway's token and the caller's grant must hold. */
+  readonly permission: string;
+  readonly idempotency: IdempotencyClass;
+  readonly summary: string;
+  readonly description: string;
+  /** The page in Coze's documentation that this declaration follows. */
+  readonly source: string;
+  readonly params?: JsonSchema;
+  readonly query?: JsonSchema;
+  readonly body?: JsonSchema;
+  /** Schema of `data` in a success; absent where Coze sends none. */
+  readonly data?: JsonSchema;
+  readonly examples: { readonly body?: Json; readonly data?: Json };
+  /** Least time in ms for one attempt, where Coze itself takes longer than the usual attempt. */
+  readonly minAttemptTimeoutMs?: number;
+}
+
+/** True when a success changes something at Coze. */
+export function isMutating(operation: Operation): boolean {
+  return operation.idempotency !== "safe";
+}
+
+/** True when the operation is about one callback app, named in its path. */
+export function namesApp(operation: Operation): boolean {
+  return operation.path.includes("/:api_app_id");
+}
+
+/** The validated input of one call: exactly what goes to Coze, nothing else of the caller's request does. */
+export interface OperationInput {
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string | number>>;
+  readonly body: Json | undefined;
+}
+
+/** The path and query to send to Coze, every value percent-encoded; a query value stays as the caller gave it. */
+export function requestTarget(operation: Operation, input: OperationInput): string {
+  const path = operation.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(input.params[name] ?? ""));
+  const query = Object.entries(input.query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return query.length === 0 ? path : `${path}?${query.join("&")}`;
+}

@@ -1,0 +1,41 @@
+import type { Operation } from "../operation.ts";
+import { apiAppData, appType } from "./schemas.ts";
+
+export const createApiApp: Operation = {
+  id: "create_api_app",
+  method: "POST",
+  path: "/v1/api_apps",
+  permission: "createApiApp",
+  idempotency: "once",
+  summary: "Create a callback app",
+  description:
+    "Creates a callback app and returns its `verify_token`. A repeat creates a second app: after an outcome of `unknown`, " +
+    "list the apps and compare before creating again. The callback URL is set by update_api_app.",
+  source: "create_callback_app",
+  body: {
+    type: "object",
+    required: ["app_type"],
+    additionalProperties: false,
+    properties: {
+      app_type: appType,
+      name: { type: "string", minLength: 1, maxLength: 128, description: "Required for `normal`." },
+      connector_id: {
+        type: "string",
+        pattern: "^[A-Za-z0-9_-]{1,64}$",
+        description: "Id of the publishing channel. Required for `connector`.",
+      },
+    },
+    allOf: [
+      { if: { required: ["app_type"], properties: { app_type: { const: "normal" } } }, then: { required: ["name"] } },
+      {
+        if: { required: ["app_type"], properties: { app_type: { const: "connector" } } },
+        then: { required: ["connector_id"] },
+      },
+    ],
+  },
+  data: apiAppData,
+  examples: {
+    body: { app_type: "normal", name: "order events" },
+    data: { id: "7512345678901234567", name: "order events", app_type: "normal", verify_token: "EXAMPLE" },
+  },
+};

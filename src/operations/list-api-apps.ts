@@ -1,0 +1,26 @@
+import type { Operation } from "../operation.ts";
+import { apiAppData, appType, page, paging } from "./schemas.ts";
+
+export const listApiApps: Operation = {
+  id: "list_api_apps",
+  method: "GET",
+  path: "/v1/api_apps",
+  permission: "listApiApp",
+  idempotency: "safe",
+  summary: "List callback apps",
+  description: "Lists callback apps page by page, each with its `verify_token`.",
+  source: "list_callback_app",
+  query: {
+    type: "object",
+    additionalProperties: false,
+    properties: { ...paging, app_type: appType },
+  },
+  data: page(apiAppData),
+  examples: {
+    data: {
+      items: [{ id: "7512345678901234567", name: "order events", app_type: "normal", verify_token: "EXAMPLE" }],
+      has_more: true,
+      next_page_token: "1773193512",
+    },
+  },
+};
