@@ -52,7 +52,9 @@ export interface OperationInput {
 
 /** The path and query to send to Coze, every value percent-encoded; a query value stays as the caller gave it. */
 export function requestTarget(operation: Operation, input: OperationInput): string {
-  const path = operation.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(input.params[name] ?? ""));
+  const path = operation.path.replace(/:(\w+)/g, (_, name: string) =>
+    encodeURIComponent(input.params[name] ?? ""),
+  );
   const query = Object.entries(input.query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
   return query.length === 0 ? path : `${path}?${query.join("&")}`;
 }

@@ -26,7 +26,10 @@ export const createApiApp: Operation = {
       },
     },
     allOf: [
-      { if: { required: ["app_type"], properties: { app_type: { const: "normal" } } }, then: { required: ["name"] } },
+      {
+        if: { required: ["app_type"], properties: { app_type: { const: "normal" } } },
+        then: { required: ["name"] },
+      },
       {
         if: { required: ["app_type"], properties: { app_type: { const: "connector" } } },
         then: { required: ["connector_id"] },

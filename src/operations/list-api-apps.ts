@@ -18,7 +18,9 @@ export const listApiApps: Operation = {
   data: page(apiAppData),
   examples: {
     data: {
-      items: [{ id: "7512345678901234567", name: "order events", app_type: "normal", verify_token: "EXAMPLE" }],
+      items: [
+        { id: "7512345678901234567", name: "order events", app_type: "normal", verify_token: "EXAMPLE" },
+      ],
       has_more: true,
       next_page_token: "1773193512",
     },

@@ -8,7 +8,8 @@ export const listSubscribedEvents: Operation = {
   permission: "listApiApp",
   idempotency: "safe",
   summary: "List the events that a callback app is subscribed to",
-  description: "Lists subscribed event types page by page. Coze asks for the same permission as for listing apps.",
+  description:
+    "Lists subscribed event types page by page. Coze asks for the same permission as for listing apps.",
   source: "list_subscribed_callback_message",
   params: apiAppParams,
   query: { type: "object", additionalProperties: false, properties: paging },
