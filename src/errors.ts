@@ -31,7 +31,6 @@ export const gatewayErrors = {
   payload_too_large: { status: 413, code: 413001, message: "The request body is too large." },
   uri_too_long: { status: 414, code: 414001, message: "The request target is too long." },
   unsupported_media_type: { status: 415, code: 415001, message: "Send the body as application/json." },
-  rate_limited: { status: 429, code: 429001, message: "Too many requests from this caller.", retryAfterS: 1 },
   coze_throttled: { status: 429, code: 429002, message: "Coze is throttling; repeat later.", retryAfterS: 2 },
   coze_quota: {
     status: 429,
@@ -64,12 +63,6 @@ export const gatewayErrors = {
     message: "Coze answered with an error that the gateway does not know.",
   },
   coze_unreachable: { status: 503, code: 503001, message: "Coze could not be reached.", retryAfterS: 2 },
-  draining: {
-    status: 503,
-    code: 503002,
-    message: "This instance is shutting down; repeat the call.",
-    retryAfterS: 1,
-  },
   overloaded: {
     status: 503,
     code: 503003,
@@ -97,12 +90,25 @@ export interface Issue {
   readonly message: string;
 }
 
+/** What is known of a forwarded call that did not succeed. */
+export interface CallDetails {
+  readonly attempts: number;
+  /** Why no further attempt was made. */
+  readonly stopped: string;
+  /** Absent for operations that change nothing. */
+  readonly outcome?: Outcome;
+  /** Coze's own words, where its envelope could be read. */
+  readonly code?: number;
+  readonly logid?: string;
+}
+
 /** What a particular error may say beyond its line of the table. */
 export interface ErrorDetails {
   readonly message?: string;
   readonly issues?: readonly Issue[];
   readonly retryAfterS?: number;
   readonly allow?: readonly string[];
+  readonly call?: CallDetails;
   readonly cause?: unknown;
 }
 

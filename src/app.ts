@@ -1,0 +1,73 @@
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import type { Logger } from "pino";
+import type { Policy } from "./callers/policy.ts";
+import type { Config } from "./config/config.ts";
+import type { CozeCaller } from "./coze/call.ts";
+import type { CozeToken } from "./coze/token.ts";
+import { addBodyParser, maxBodyBytes } from "./http/body.ts";
+import { addContext, requestId } from "./http/context.ts";
+import { errorHandler } from "./http/error-reply.ts";
+import { addHealth, type ReadinessCheck } from "./http/health.ts";
+import { malformedHttp } from "./http/malformed.ts";
+import { addNotFound } from "./http/not-found.ts";
+import { addOpenapi } from "./http/openapi.ts";
+import { addOperations } from "./http/operations.ts";
+import { addRequestLog } from "./http/request-log.ts";
+import { addValidation } from "./http/validation.ts";
+import type { Metrics } from "./telemetry/metrics.ts";
+
+/** What the gateway is put together from, besides its configuration. */
+export interface Parts {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly token: CozeToken;
+  readonly coze: CozeCaller;
+  /** The callers' policy in force now. */
+  readonly policy: () => Policy;
+  readonly readiness: readonly ReadinessCheck[];
+  /** True once the process was told to stop: replies then ask for the connection to be closed. */
+  readonly draining: () => boolean;
+  readonly version: string;
+}
+
+/** Builds the gateway, in the order in which a request meets its parts. Building is not running: it listens to nothing. */
+export async function build(config: Config, parts: Parts): Promise<FastifyInstance> {
+  const { log, metrics, token } = parts;
+  const answerError = errorHandler((reason) => metrics.authFailures.inc({ reason }));
+  const logger: FastifyBaseLogger = log;
+  const app = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestId,
+    bodyLimit: maxBodyBytes,
+    // A caller that sends its request more slowly than this is cut off with 408.
+    requestTimeout: config.REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: 72_000,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    forceCloseConnections: "idle",
+    // Long parameters have to reach validation, which answers 400; the router alone would say 404.
+    routerOptions: { maxParamLength: 16_384 },
+    http: { requireHostHeader: false, connectionsCheckingInterval: 1000 },
+    clientErrorHandler: malformedHttp(log),
+    frameworkErrors: answerError,
+  });
+  addContext(app);
+  app.setErrorHandler(answerError);
+  addRequestLog(app, metrics);
+  addNotFound(app);
+  addBodyParser(app);
+  addValidation(app);
+  app.addHook("onSend", async (_, reply) => {
+    if (parts.draining()) reply.header("connection", "close");
+  });
+  await addOpenapi(app, parts.version);
+  addHealth(app, parts.readiness);
+  addOperations(app, {
+    policy: parts.policy,
+    coze: parts.coze,
+    requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+    redact: (text) => token.redact(text),
+  });
+  return app;
+}

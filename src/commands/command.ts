@@ -1,0 +1,25 @@
+/** The process as a command sees it, so that tests can stand in for it. */
+export interface Terminal {
+  readonly environment: NodeJS.ProcessEnv;
+  /** Whether standard output is a terminal that a person reads. */
+  readonly isTTY: boolean;
+  readonly out: (text: string) => void;
+}
+
+/** What a command leaves running, and how to stop it. */
+export interface Running {
+  /** Stops gracefully; called once. */
+  readonly stop: () => Promise<void>;
+  /** The most that `stop` should take, in ms. */
+  readonly stopWithinMs: number;
+  /** Told of an error that nobody caught, before the process ends. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Wrong words on the command line; the message says what would be right. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "UsageError";
+  }
+}

@@ -1,0 +1,35 @@
+import { parseArgs } from "node:util";
+import { stringify } from "yaml";
+import { callerIdPattern, hashKey, mintKey } from "../callers/key.ts";
+import { type Terminal, UsageError } from "./command.ts";
+
+/** `keys new --caller ID [--expires DATE]`: prints a new key once, and the lines for the callers file. */
+export async function keys(args: readonly string[], { out }: Terminal): Promise<undefined> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { caller: { type: "string" }, expires: { type: "string" } },
+  });
+  if (positionals.join() !== "new") throw new UsageError("keys knows one thing to do: keys new --caller ID");
+  const { caller, expires } = values;
+  if (caller === undefined || !callerIdPattern.test(caller)) {
+    throw new UsageError("--caller must name the caller: 1 to 63 of a-z, 0-9 and -, with no - at either end");
+  }
+  const expiry = expires === undefined ? undefined : new Date(expires);
+  if (expiry && !(expiry.getTime() > Date.now())) {
+    throw new UsageError(
+      "--expires must be a date in the future, such as 2027-01-01 or 2027-01-01T12:00:00Z",
+    );
+  }
+  const key = mintKey(caller);
+  const entry = { sha256: hashKey(key), ...(expiry && { expires_at: expiry.toISOString() }) };
+  out(
+    `${key}\n\nGive this key to the caller now: it is not kept and cannot be shown again.\n` +
+      "Put this into CALLERS_FILE (under an existing id: the new line under its keys):\n\n" +
+      stringify({
+        callers: [
+          { id: caller, keys: [entry], grants: [{ permissions: ["listApiApp"], api_app_ids: "all" }] },
+        ],
+      }),
+  );
+}

@@ -1,0 +1,41 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { pino } from "pino";
+import { build } from "../app.ts";
+import { variables } from "../config/config.ts";
+import { CozeToken } from "../coze/token.ts";
+import { wire } from "../gateway.ts";
+import { Secret } from "../secret.ts";
+import type { Terminal } from "./command.ts";
+
+/** The document in both forms, generated from the routes as they are registered. */
+export async function describeApi(): Promise<{ json: string; yaml: string }> {
+  const config = Object.freeze(variables.parse({}));
+  const token = await CozeToken.open({ value: new Secret("not-a-token") });
+  const policy = { callers: [], credentials: new Map() };
+  const { parts, closeParts } = wire(config, {
+    token,
+    log: pino({ enabled: false }),
+    policy: () => policy,
+    draining: () => false,
+  });
+  const app = await build(config, parts);
+  await app.ready();
+  const json = `${JSON.stringify(app.swagger(), null, 2)}\n`;
+  const yaml = app.swagger({ yaml: true });
+  await app.close();
+  await closeParts();
+  return { json, yaml };
+}
+
+/** `openapi [--out FOLDER]`: writes openapi.json and openapi.yaml, by default into ./openapi. */
+export async function openapi(args: readonly string[], { out }: Terminal): Promise<undefined> {
+  const { values } = parseArgs({ args: [...args], options: { out: { type: "string", default: "openapi" } } });
+  const folder = values.out;
+  const { json, yaml } = await describeApi();
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "openapi.json"), json);
+  await writeFile(join(folder, "openapi.yaml"), yaml);
+  out(`wrote ${join(folder, "openapi.json")} and ${join(folder, "openapi.yaml")}\n`);
+}

@@ -1,0 +1,83 @@
+import { parseArgs } from "node:util";
+import type { DestinationStream } from "pino";
+import { type Config, ConfigError, loadConfig } from "../config/config.ts";
+import { type Gateway, openGateway } from "../gateway.ts";
+import { standardOutput } from "../telemetry/logger.ts";
+import type { Running, Terminal } from "./command.ts";
+
+/**
+ * `serve [--sandbox]`: the gateway on both its ports, in front of Coze or of a built-in local one.
+ * @throws {ConfigError} listing every mistake; nothing is left open then.
+ */
+export async function serve(args: readonly string[], terminal: Terminal): Promise<Running> {
+  const { values } = parseArgs({ args: [...args], options: { sandbox: { type: "boolean" } } });
+  const destination = await standardOutput(terminal.isTTY);
+  return values.sandbox ? serveSandbox(terminal, destination) : serveCoze(terminal.environment, destination);
+}
+
+async function serveCoze(
+  environment: NodeJS.ProcessEnv,
+  destination: DestinationStream,
+): Promise<ListeningGateway> {
+  const config = loadConfig(environment);
+  const gateway = await openGateway(config, destination);
+  const { log } = gateway;
+  const url = await listen(gateway, config);
+  return {
+    url,
+    stop: async () => {
+      log.info({ event: "draining", delay_ms: config.DRAIN_DELAY_MS }, "told to stop");
+      gateway.drain();
+      await new Promise((resolve) => setTimeout(resolve, config.DRAIN_DELAY_MS));
+      await gateway.close();
+      log.info({ event: "stopped" }, "stopped");
+    },
+    stopWithinMs: config.DRAIN_DELAY_MS + config.REQUEST_TIMEOUT_MS + 5_000,
+    onFatal: (err) => log.fatal({ event: "fatal", err }, "unexpected error, stopping"),
+  };
+}
+
+interface ListeningGateway extends Running {
+  readonly url: string;
+}
+
+async function serveSandbox(terminal: Terminal, destination: DestinationStream): Promise<Running> {
+  refuseRealCoze(terminal.environment);
+  // Development ware: not even loaded unless it was asked for.
+  const { startDemo, demoGuide } = await import("../sandbox/demo.ts");
+  const demo = await startDemo();
+  try {
+    const defaults = { HOST: "127.0.0.1", DRAIN_DELAY_MS: "0" };
+    const gateway = await serveCoze(
+      { ...defaults, ...terminal.environment, ...demo.environment },
+      destination,
+    );
+    terminal.out(demoGuide(gateway.url, demo));
+    return { ...gateway, stop: () => gateway.stop().finally(demo.close) };
+  } catch (error) {
+    await demo.close();
+    throw error;
+  }
+}
+
+function refuseRealCoze(environment: NodeJS.ProcessEnv): void {
+  const clashing = ["COZE_BASE_URL", "COZE_TOKEN", "COZE_TOKEN_FILE", "CALLERS_FILE"].filter(
+    (name) => environment[name],
+  );
+  if (clashing.length === 0) return;
+  throw new ConfigError([
+    `${clashing.join(", ")}: --sandbox brings its own; unset them, or leave --sandbox out`,
+  ]);
+}
+
+async function listen({ app, admin, close }: Gateway, config: Config): Promise<string> {
+  try {
+    await admin.listen({ host: config.HOST, port: config.ADMIN_PORT });
+    return await app.listen({ host: config.HOST, port: config.PORT });
+  } catch (error) {
+    await close();
+    const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+    if (code === "EADDRINUSE") throw new ConfigError([`PORT or ADMIN_PORT: ${port} is in use; set another`]);
+    throw error;
+  }
+}

@@ -1,0 +1,141 @@
+import * as z from "zod";
+import { Secret } from "../secret.ts";
+
+const milliseconds = (least: number, most: number, fallback: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, "must be a whole number of milliseconds")
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `must be between ${least} and ${most}`)
+    .default(fallback);
+
+const count = (least: number, most: number, fallback: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, "must be a whole number")
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `must be between ${least} and ${most}`)
+    .default(fallback);
+
+const path = z.string().min(1, "must name a file");
+
+/** Every variable that the program reads, with its meaning: parsed at start, listed by the README and by `check`. */
+export const variables = z.object({
+  HOST: z.string().min(1).default("0.0.0.0").describe("Address to listen on"),
+  PORT: count(0, 65535, 3000).describe("Port for callers; 0 takes a free one"),
+  ADMIN_PORT: count(0, 65535, 9090).describe(
+    "Port for `/livez`, `/readyz` and `/metrics`; 0 takes a free one",
+  ),
+  COZE_BASE_URL: z
+    .string()
+    .default("https://api.coze.cn")
+    .refine((value) => isOrigin(value), "must be an https:// origin without path, query or user")
+    .transform((value) => new URL(value).origin)
+    .describe("Coze's origin; tokens of .cn and .com are not interchangeable"),
+  COZE_ALLOW_HTTP: z
+    .enum(["true", "false"], "must be true or false")
+    .default("false")
+    .transform((value) => value === "true")
+    .describe("Allow an `http://` COZE_BASE_URL beyond loopback: the token then travels in clear"),
+  COZE_TOKEN_FILE: path.optional().describe("File with the Coze token, re-read within 2 s of a change"),
+  COZE_TOKEN: z
+    .string()
+    .transform((value) => new Secret(value))
+    .optional()
+    .describe("The Coze token itself, for development"),
+  COZE_MAX_CONNECTIONS: count(1, 10_000, 128).describe("Most connections to Coze, and so calls at one time"),
+  COZE_MAX_QUEUE: count(0, 100_000, 1024).describe("Most calls that wait for a connection; more are refused"),
+  CALLERS_FILE: path
+    .optional()
+    .describe("YAML file of callers, keys and grants, re-read within 2 s of a change"),
+  LOG_LEVEL: z
+    .enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error")
+    .default("info")
+    .describe("Least level that is logged"),
+  REQUEST_TIMEOUT_MS: milliseconds(100, 600_000, 10_000).describe(
+    "Time for one request, all attempts included",
+  ),
+  ATTEMPT_TIMEOUT_MS: milliseconds(50, 600_000, 4_000).describe(
+    "Time for one attempt at Coze (update: at least 8 s)",
+  ),
+  MAX_ATTEMPTS: count(1, 10, 3).describe("Most attempts at Coze for one request"),
+  DRAIN_DELAY_MS: milliseconds(0, 300_000, 5_000).describe(
+    "Time to keep serving after SIGTERM, not ready any more",
+  ),
+});
+
+/** The configuration in force; frozen, and safe to print. */
+export type Config = Readonly<z.output<typeof variables>>;
+
+const ownPrefix = /^(COZE|CALLERS|AUDIT|RATE_LIMIT|REQUEST_TIMEOUT|ATTEMPT|MAX_ATTEMPT|DRAIN|ADMIN)_/;
+
+/** Kubernetes puts these into every pod for every Service of the namespace, so a Service named `coze-...` must not stop us. */
+const serviceLink = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+
+/** Every mistake of the configuration at once; `problems` are lines for a person, none shows a value. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration has ${problems.length} mistake${problems.length === 1 ? "" : "s"}`);
+    this.name = "ConfigError";
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads the environment once. An empty variable counts as absent, as compose files and manifests leave them.
+ * @throws {ConfigError} naming every mistake.
+ */
+export function loadConfig(environment: NodeJS.ProcessEnv): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
+  const problems = Object.keys(given)
+    .filter((name) => ownPrefix.test(name) && !(name in variables.shape) && !serviceLink.test(name))
+    .map(
+      (name) =>
+        `${name}: not a variable of this program; known are ${Object.keys(variables.shape).join(", ")}`,
+    );
+  const parsed = variables.safeParse(given);
+  if (!parsed.success) {
+    problems.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
+    throw new ConfigError(problems);
+  }
+  problems.push(...contradictions(parsed.data));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze(parsed.data);
+}
+
+function contradictions(config: Config): string[] {
+  const problems: string[] = [];
+  if (config.COZE_TOKEN && config.COZE_TOKEN_FILE) {
+    problems.push("COZE_TOKEN, COZE_TOKEN_FILE: set one of them, not both");
+  }
+  if (!config.COZE_TOKEN && !config.COZE_TOKEN_FILE) {
+    problems.push(
+      "COZE_TOKEN_FILE: missing; name the file that holds the Coze token (or COZE_TOKEN in development)",
+    );
+  }
+  if (!config.CALLERS_FILE) {
+    problems.push("CALLERS_FILE: missing; without it nobody could call (see `keys new`)");
+  }
+  if (config.ATTEMPT_TIMEOUT_MS > config.REQUEST_TIMEOUT_MS) {
+    problems.push("ATTEMPT_TIMEOUT_MS: must not exceed REQUEST_TIMEOUT_MS");
+  }
+  const { protocol, hostname } = new URL(config.COZE_BASE_URL);
+  if (
+    protocol === "http:" &&
+    !config.COZE_ALLOW_HTTP &&
+    !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
+  ) {
+    problems.push(
+      "COZE_BASE_URL: http:// would send the token in clear; use https:// or set COZE_ALLOW_HTTP=true",
+    );
+  }
+  return problems;
+}
+
+function isOrigin(value: string): boolean {
+  const url = URL.parse(value);
+  if (!url || !/^https?:$/.test(url.protocol)) return false;
+  return url.pathname === "/" && !url.search && !url.hash && !url.username && !url.password;
+}

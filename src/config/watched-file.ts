@@ -1,0 +1,104 @@
+import { readFile, stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** What a watched file reports; both may be called many times. */
+export interface WatchListeners<T> {
+  /** A new content was read and is in force. */
+  readonly onChange?: (value: T) => void;
+  /** The file cannot be used; what was in force before stays. Called once for each different trouble. */
+  readonly onError?: (error: Error) => void;
+}
+
+export interface WatchOptions<T> extends WatchListeners<T> {
+  readonly path: string;
+  /** Turns the content into a value, or throws an Error whose message is safe to log. */
+  readonly parse: (content: Buffer) => T;
+  readonly maxBytes: number;
+  /** Time between two looks, in ms. */
+  readonly intervalMs?: number;
+}
+
+/** New content is believed when it has not changed for this long. */
+const settleMs = 50;
+
+/**
+ * A file whose content is looked at again and again, with the last good value kept. Content is compared, not file
+ * events or times: Kubernetes swaps a `..data` link, after which `fs.watch` on the file goes deaf (PITFALLS).
+ */
+export class WatchedFile<T> {
+  readonly #options: WatchOptions<T>;
+  readonly #timer: NodeJS.Timeout;
+  #content: Buffer | undefined;
+  #value: T | undefined;
+  #trouble: Error | undefined;
+  #reading: Promise<void> | undefined;
+
+  private constructor(options: WatchOptions<T>) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.refresh(), options.intervalMs ?? 500).unref();
+  }
+
+  /** Starts watching; the first look is done when the promise resolves, good or not. */
+  static async open<T>(options: WatchOptions<T>): Promise<WatchedFile<T>> {
+    const file = new WatchedFile(options);
+    await file.refresh();
+    return file;
+  }
+
+  /** The last good value; undefined when there has been none yet. */
+  get value(): T | undefined {
+    return this.#value;
+  }
+
+  /** Why the file cannot be used now; undefined when it can. */
+  get trouble(): Error | undefined {
+    return this.#trouble;
+  }
+
+  /** Looks now. Callers share a look under way; it never rejects. */
+  refresh(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** The content, or undefined while somebody is still writing: a half-written file may look whole. */
+  async #settledContent(): Promise<Buffer | undefined> {
+    const { path, maxBytes } = this.#options;
+    const content = await readBounded(path, maxBytes);
+    if (!this.#content || this.#content.equals(content)) return content;
+    await sleep(settleMs, undefined, { ref: false });
+    return content.equals(await readBounded(path, maxBytes)) ? content : undefined;
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const content = await this.#settledContent();
+      if (!content || (this.#content?.equals(content) && !this.#trouble)) return;
+      const value = this.#options.parse(content);
+      const changed = !this.#content?.equals(content);
+      this.#content = content;
+      this.#value = value;
+      this.#trouble = undefined;
+      if (changed) this.#options.onChange?.(value);
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : new Error(String(cause));
+      const known = this.#trouble?.message === error.message;
+      this.#trouble = error;
+      if (!known) this.#options.onError?.(error);
+    }
+  }
+}
+
+async function readBounded(path: string, maxBytes: number): Promise<Buffer> {
+  const found = await stat(path);
+  // Opening a pipe would wait for its writer for ever, so look before opening.
+  if (!found.isFile()) throw new Error("not a regular file");
+  if (found.size > maxBytes) throw new Error(`larger than ${maxBytes} bytes`);
+  return readFile(path);
+}

@@ -1,0 +1,75 @@
+/** Sends a second below which throttling cannot push, so that recovery is noticed. */
+const leastRate = 1;
+/** Sends a second that are added for each second without throttling. */
+const increase = 10;
+/** Without throttling for this long, in ms, the brake is off again. */
+const forgetAfterMs = 30_000;
+
+/**
+ * The brake that all calls to Coze share: nothing is sent during a cool-down that Coze asked for, and after each
+ * throttling the send rate is halved, then grows again by a fixed step a second (AIMD; FAULTS 15 and 16). It only
+ * reckons; times are monotonic ms given by the caller, and who reserves a turn waits by itself.
+ */
+export class Pacer {
+  /** Sends a second; undefined while the brake is off. */
+  #rate: number | undefined;
+  #rateChangedAt = 0;
+  #throttledAt = 0;
+  #nextTurnAt = 0;
+  #coolUntil = 0;
+  #windowStart = 0;
+  #sentInWindow = 0;
+  #lastWindowRate = 0;
+
+  /**
+   * Reserves the next turn to send.
+   * @param mostWaitMs turns later than this are not reserved.
+   * @returns ms to wait before sending; undefined when the turn would come too late.
+   */
+  reserve(now: number, mostWaitMs: number): number | undefined {
+    this.#recover(now);
+    const turnAt = Math.max(now, this.#coolUntil, this.#rate === undefined ? 0 : this.#nextTurnAt);
+    if (turnAt - now > mostWaitMs) return undefined;
+    if (this.#rate !== undefined) this.#nextTurnAt = turnAt + 1000 / this.#rate;
+    this.#count(now);
+    return turnAt - now;
+  }
+
+  /** ms until a send could start. */
+  waitMs(now: number): number {
+    return Math.max(0, this.#coolUntil - now, this.#rate === undefined ? 0 : this.#nextTurnAt - now);
+  }
+
+  /** Coze throttled a call; with a hint nobody sends before it has passed. */
+  throttled(now: number, retryAfterMs: number | undefined): void {
+    this.#recover(now);
+    this.#coolUntil = Math.max(this.#coolUntil, now + (retryAfterMs ?? 0));
+    this.#throttledAt = now;
+    // Many calls under way are told the same thing at once; the rate is halved once for all of them.
+    if (this.#rate !== undefined && now - this.#rateChangedAt < 1000) return;
+    const current = this.#rate ?? Math.max(this.#lastWindowRate, this.#sentInWindow);
+    this.#rate = Math.max(leastRate, current / 2);
+    this.#rateChangedAt = now;
+  }
+
+  #recover(now: number): void {
+    if (this.#rate === undefined) return;
+    if (now - this.#throttledAt > forgetAfterMs && now > this.#coolUntil) {
+      this.#rate = undefined;
+      return;
+    }
+    const seconds = Math.floor((now - Math.max(this.#rateChangedAt, this.#coolUntil)) / 1000);
+    if (seconds < 1) return;
+    this.#rate += seconds * increase;
+    this.#rateChangedAt = now;
+  }
+
+  #count(now: number): void {
+    if (now - this.#windowStart >= 1000) {
+      this.#lastWindowRate = now - this.#windowStart < 2000 ? this.#sentInWindow : 0;
+      this.#windowStart = now;
+      this.#sentInWindow = 0;
+    }
+    this.#sentInWindow += 1;
+  }
+}

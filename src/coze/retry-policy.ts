@@ -1,0 +1,72 @@
+import type { IdempotencyClass } from "../operation.ts";
+import type { AttemptResult } from "./classify.ts";
+import { permissionMissingCode } from "./codes.ts";
+
+/** Why no further attempt was made; the reply and the log show it. */
+export type StopReason =
+  | "done"
+  | "refused"
+  | "maybe_done"
+  | "certificate"
+  | "token_retried"
+  | "attempts_used_up"
+  | "budget_empty"
+  | "no_time_left"
+  | "no_connection"
+  | "caller_gone";
+
+/** All that the decision rests on. Times in ms. */
+export interface RetryFacts {
+  readonly idempotency: IdempotencyClass;
+  readonly result: Pick<AttemptResult, "class" | "code" | "retryAfterMs" | "evidence">;
+  /** Attempts made so far, this one included. */
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  readonly remainingMs: number;
+  /** Whether a token came since the attempt took its own. */
+  readonly newerToken: boolean;
+  /** Whether the call was already repeated because of its token. */
+  readonly tokenRetried: boolean;
+  /** Whether the retry budget can pay for one more. */
+  readonly budgetLeft: boolean;
+  /** 0 up to 1, for the jitter. */
+  readonly random: number;
+}
+
+/** `charged`: the retry is paid from the budget, since it adds to the load of a Coze that is in trouble. */
+export type RetryDecision =
+  | { readonly retry: true; readonly waitMs: number; readonly charged: boolean; readonly reason: string }
+  | { readonly retry: false; readonly reason: StopReason };
+
+const baseMs = 100;
+const throttledBaseMs = 500;
+const capMs = 2_000;
+
+const stop = (reason: StopReason): RetryDecision => ({ retry: false, reason });
+
+/** Decides whether to try again and after what wait (DESIGN section 5). Pure: it neither waits nor counts. */
+export function decideRetry(facts: RetryFacts): RetryDecision {
+  const { result, attempts } = facts;
+  const rejected =
+    result.class === "token_rejected" || (result.code === permissionMissingCode && facts.newerToken);
+  if (result.class === "ok") return stop("done");
+  if (result.class === "refused" && !rejected) return stop("refused");
+  if ((result.class === "fault" || result.class === "lost") && facts.idempotency === "once")
+    return stop("maybe_done");
+  if (result.class === "not_sent" && result.evidence.startsWith("certificate")) return stop("certificate");
+  if (rejected && facts.tokenRetried) return stop("token_retried");
+  if (attempts >= facts.maxAttempts) return stop("attempts_used_up");
+  // What never reached Coze does not add to its load, and neither does the one try with a token it has not seen.
+  const charged = !(result.class === "not_sent" || (rejected && facts.newerToken));
+  if (charged && !facts.budgetLeft) return stop("budget_empty");
+  const waitMs = rejected ? 0 : backoff(result, attempts, facts.random);
+  if (waitMs >= facts.remainingMs) return stop("no_time_left");
+  return { retry: true, waitMs, charged, reason: result.class === "refused" ? "newer_token" : result.class };
+}
+
+/** Full jitter: anything up to a bound that doubles; on top of Coze's own hint when there is one. */
+function backoff(result: RetryFacts["result"], attempts: number, random: number): number {
+  const hinted = result.retryAfterMs !== undefined && result.retryAfterMs > 0;
+  const base = result.class === "throttled" && !hinted ? throttledBaseMs : baseMs;
+  return (result.retryAfterMs ?? 0) + random * Math.min(capMs, base * 2 ** (attempts - 1));
+}

@@ -1,0 +1,154 @@
+import { readFileSync } from "node:fs";
+import type { FastifyInstance } from "fastify";
+import type { DestinationStream, Logger } from "pino";
+import { build, type Parts } from "./app.ts";
+import { type Policy, parsePolicy } from "./callers/policy.ts";
+import { type Config, ConfigError } from "./config/config.ts";
+import { WatchedFile } from "./config/watched-file.ts";
+import { CozeCaller } from "./coze/call.ts";
+import { CozeClient } from "./coze/exchange.ts";
+import { Pacer } from "./coze/pacer.ts";
+import { RetryBudget } from "./coze/retry-budget.ts";
+import { Slots } from "./coze/slots.ts";
+import { CozeToken } from "./coze/token.ts";
+import { buildAdmin } from "./http/admin.ts";
+import { createLogger } from "./telemetry/logger.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+
+/** Largest callers file that is read, in bytes. */
+export const maxCallersFileBytes = 4 * 1024 * 1024;
+
+/** The program's version, from package.json, which stands beside src and dist alike. */
+export const version: string = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+).version;
+
+/** A whole gateway: the callers' port, the operators' port, and how to stop both. */
+export interface Gateway {
+  readonly app: FastifyInstance;
+  readonly admin: FastifyInstance;
+  readonly log: Logger;
+  /** Not ready from now on; replies ask callers to close their connections. */
+  readonly drain: () => void;
+  /** Stops listening, finishes what is under way and lets go of files and sockets. */
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Opens files, wires all parts and builds the two servers; nothing listens yet.
+ * @param destination where log lines go.
+ * @throws {ConfigError} when COZE_TOKEN or the callers file cannot be used.
+ */
+export async function openGateway(config: Config, destination: DestinationStream): Promise<Gateway> {
+  let token: CozeToken | undefined;
+  const redact = (line: string) => token?.redact(line) ?? line;
+  const log = createLogger({ level: config.LOG_LEVEL, destination, redact });
+  const callers = await openCallers(config, log);
+  token = await openToken(config, log);
+  let draining = false;
+  const { parts, closeParts } = wire(config, {
+    token,
+    log,
+    policy: () => callers.current,
+    draining: () => draining,
+  });
+  const app = await build(config, parts);
+  const admin = buildAdmin(parts.metrics.registry, parts.readiness);
+  return {
+    app,
+    admin,
+    log,
+    drain: () => {
+      draining = true;
+    },
+    close: async () => {
+      draining = true;
+      await app.close();
+      await parts.coze.settled();
+      await admin.close();
+      await closeParts();
+      callers.close();
+      token.close();
+    },
+  };
+}
+
+/** What `wire` cannot make by itself. */
+export type Given = Pick<Parts, "token" | "log" | "policy" | "draining">;
+
+/** Makes the parts and ties them together; opens nothing. */
+export function wire(config: Config, given: Given): { parts: Parts; closeParts: () => Promise<void> } {
+  const slots = new Slots(config.COZE_MAX_CONNECTIONS, config.COZE_MAX_QUEUE);
+  const budget = new RetryBudget();
+  const metrics = createMetrics({
+    retryBudget: () => budget.tokens,
+    queueDepth: () => slots.waiting,
+    tokenGeneration: () => given.token.generation,
+  });
+  const client = new CozeClient({
+    origin: config.COZE_BASE_URL,
+    connections: config.COZE_MAX_CONNECTIONS,
+    connectTimeoutMs: Math.min(config.ATTEMPT_TIMEOUT_MS, 3_000),
+  });
+  const coze = new CozeCaller({
+    client,
+    token: given.token,
+    slots,
+    pacer: new Pacer(),
+    budget,
+    maxAttempts: config.MAX_ATTEMPTS,
+    attemptTimeoutMs: config.ATTEMPT_TIMEOUT_MS,
+    userAgent: `coze-gateway/${version}`,
+    onAttempt: (operation, record) => {
+      metrics.attempts.inc({ operation: operation.id, class: record.class });
+      metrics.attemptSeconds.observe({ operation: operation.id }, record.ms / 1000);
+    },
+  });
+  const readiness = [
+    ["token", () => given.token.generation > 0],
+    ["not_draining", () => !given.draining()],
+  ] as const;
+  return { parts: { ...given, metrics, coze, readiness, version }, closeParts: () => client.close() };
+}
+
+async function openCallers(
+  config: Config,
+  log: Logger,
+): Promise<{ readonly current: Policy; close: () => void }> {
+  const path = config.CALLERS_FILE ?? "";
+  const file = await WatchedFile.open({
+    path,
+    parse: parsePolicy,
+    maxBytes: maxCallersFileBytes,
+    onChange: ({ callers }) =>
+      log.info({ event: "callers_loaded", callers: callers.length }, "callers file loaded"),
+    onError: ({ message }) =>
+      log.error({ event: "callers_file_unusable", problem: message }, "callers file not usable"),
+  });
+  const first = file.value;
+  if (!first) {
+    file.close();
+    throw new ConfigError([`CALLERS_FILE ${path}: ${file.trouble?.message}`]);
+  }
+  return {
+    get current() {
+      return file.value ?? first;
+    },
+    close: () => file.close(),
+  };
+}
+
+async function openToken(config: Config, log: Logger): Promise<CozeToken> {
+  const source = config.COZE_TOKEN ? { value: config.COZE_TOKEN } : { file: config.COZE_TOKEN_FILE ?? "" };
+  return CozeToken.open(source, {
+    onChange: (generation) => log.info({ event: "token_loaded", generation }, "Coze token loaded"),
+    onError: ({ message }) => {
+      log.error(
+        { event: "token_file_unusable", problem: message },
+        "token file not usable, last good token kept",
+      );
+    },
+  }).catch((error: Error) => {
+    throw new ConfigError([`COZE_TOKEN: ${error.message}`]);
+  });
+}

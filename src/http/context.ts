@@ -1,0 +1,60 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Caller } from "../callers/policy.ts";
+import type { CallResult } from "../coze/call.ts";
+import { GatewayError, type GatewayErrorName } from "../errors.ts";
+import type { Operation } from "../operation.ts";
+import { redactCredentials } from "../telemetry/logger.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Arrival, on the clock of `performance.now()`. */
+    startedAt: number;
+    caller: Caller | undefined;
+    /** The forwarded call, once it is over. */
+    call: CallResult | undefined;
+    /** The error that was answered. */
+    failure: GatewayErrorName | undefined;
+  }
+  interface FastifyContextConfig {
+    /** Set on the routes that forward; log, metrics and permission read it from here. */
+    operation?: Operation;
+  }
+}
+
+/** Longer targets get 414; Node itself ends a request whose head is over 16 KiB with 431. */
+const maxTargetLength = 4096;
+const requestIdPattern = /^[A-Za-z0-9._-]{1,128}$/;
+
+/** Takes the caller's request id when it is well-formed and no credential in disguise, else makes one. */
+export function requestId(request: IncomingMessage): string {
+  const given = request.headers["x-request-id"];
+  const usable =
+    typeof given === "string" && requestIdPattern.test(given) && redactCredentials(given) === given;
+  return usable ? given : randomUUID();
+}
+
+/** Headers that every reply carries, made from the request id. */
+export function commonHeaders(id: string): Record<string, string> {
+  return { "x-request-id": id, "cache-control": "no-store", "x-content-type-options": "nosniff" };
+}
+
+/** Puts arrival time, request id and common headers in place before anything else looks at the request. */
+export function addContext(app: FastifyInstance): void {
+  app.decorateRequest("startedAt", 0);
+  app.decorateRequest("caller", undefined);
+  app.decorateRequest("call", undefined);
+  app.decorateRequest("failure", undefined);
+  app.addHook("onRequest", async (request: FastifyRequest, reply: FastifyReply) => {
+    request.startedAt = performance.now();
+    reply.headers(commonHeaders(request.id));
+    const target = request.raw.url ?? "";
+    if (target.length > maxTargetLength) throw new GatewayError("uri_too_long");
+    if (!target.startsWith("/"))
+      throw new GatewayError("malformed_http", { message: "Send the path alone as target." });
+    if (request.raw.httpVersionMinor === 1 && request.raw.headers.host === undefined) {
+      throw new GatewayError("malformed_http", { message: "HTTP/1.1 needs a Host header." });
+    }
+  });
+}

@@ -1,0 +1,104 @@
+import { STATUS_CODES } from "node:http";
+import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import { AuthenticationError } from "../callers/authenticate.ts";
+import { GatewayError, type GatewayErrorName, gatewayErrors } from "../errors.ts";
+import type { Json } from "../operation.ts";
+import { commonHeaders } from "./context.ts";
+import { issuesOf } from "./validation.ts";
+
+/** An error as it goes over the wire. */
+export interface ErrorReply {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+}
+
+/** Puts an error into Coze's envelope (DESIGN section 4): the only place that does. */
+export function errorReply(error: GatewayError, requestId: string): ErrorReply {
+  const line: { status: number; code: number; retryAfterS?: number } = gatewayErrors[error.error];
+  const { retryAfterS = line.retryAfterS, allow, call } = error.details;
+  const headers: Record<string, string> = {
+    ...commonHeaders(requestId),
+    "content-type": "application/json; charset=utf-8",
+  };
+  if (line.status === 401) headers["www-authenticate"] = 'Bearer realm="coze-gateway"';
+  if (retryAfterS !== undefined) headers["retry-after"] = String(retryAfterS);
+  if (allow) headers["allow"] = allow.join(", ");
+  if (call) headers["x-gateway-attempts"] = String(call.attempts);
+  if (call?.logid !== undefined) headers["x-tt-logid"] = call.logid;
+  return { status: line.status, headers, body: JSON.stringify(errorBody(error, requestId)) };
+}
+
+function errorBody(error: GatewayError, requestId: string) {
+  const { issues, call } = error.details;
+  return {
+    code: call?.code ?? gatewayErrors[error.error].code,
+    msg: error.message,
+    detail: { logid: call?.logid ?? "" },
+    gateway: {
+      error: error.error,
+      request_id: requestId,
+      attempts: call?.attempts ?? 0,
+      stopped: call?.stopped,
+      outcome: call?.outcome,
+      issues,
+    },
+  };
+}
+
+/** The body that an error of this word has, for the documentation. */
+export function errorReplyExample(word: GatewayErrorName): Json {
+  return JSON.parse(
+    JSON.stringify(errorBody(new GatewayError(word), "0b6f6a1e-6d0c-4c9d-8a52-3f1d8d6f7b10")),
+  );
+}
+
+/** The same as bytes of HTTP/1.1, for a socket on which Node could not even read a request. */
+export function rawErrorReply(error: GatewayError, requestId: string): string {
+  const { status, headers, body } = errorReply(error, requestId);
+  const lines = Object.entries({
+    ...headers,
+    "content-length": String(Buffer.byteLength(body)),
+    connection: "close",
+  });
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head}\r\n${body}`;
+}
+
+const byFastifyCode: Readonly<Record<string, GatewayErrorName>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: "payload_too_large",
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
+};
+
+/** Finds an error's line in the table; what has none is `internal`, and its text stays in the log. */
+export function asGatewayError(error: FastifyError | GatewayError): GatewayError {
+  if (error instanceof GatewayError) return error;
+  if (error.validation) {
+    return new GatewayError("invalid_request", {
+      issues: issuesOf(error.validation, error.validationContext),
+    });
+  }
+  const word = byFastifyCode[error.code];
+  if (word) return new GatewayError(word, { cause: error });
+  const status = error.statusCode ?? 500;
+  if (status >= 400 && status < 500) {
+    return new GatewayError("invalid_request", {
+      message: "The request body could not be read.",
+      cause: error,
+    });
+  }
+  return new GatewayError("internal", { cause: error });
+}
+
+/** Makes the handler that answers every thrown error, whatever threw it. */
+export function errorHandler(onAuthFailure: (reason: string) => void) {
+  return (thrown: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply) => {
+    const error = asGatewayError(thrown);
+    if (error.error === "internal")
+      request.log.error({ event: "internal_error", request_id: request.id, err: thrown });
+    if (error instanceof AuthenticationError) onAuthFailure(error.refusal);
+    request.failure = error.error;
+    const { status, headers, body } = errorReply(error, request.id);
+    void reply.code(status).headers(headers).send(body);
+  };
+}

@@ -1,0 +1,30 @@
+import type { FastifyRequest, onRequestAsyncHookHandler } from "fastify";
+import { authenticate } from "../callers/authenticate.ts";
+import { authorize } from "../callers/authorize.ts";
+import type { Policy } from "../callers/policy.ts";
+import type { Operation } from "../operation.ts";
+
+/** Tells who calls and refuses who is unknown. It reads the policy once, so a swap in between cannot mix two. */
+export function identify(policy: () => Policy): onRequestAsyncHookHandler {
+  return async (request) => {
+    request.caller = authenticate(authorizationHeaders(request), policy(), Date.now());
+  };
+}
+
+/** Refuses what the caller is not granted; it runs after `identify` and before the body is read. */
+export function permit(operation: Operation): onRequestAsyncHookHandler {
+  return async (request) => {
+    const { api_app_id } = request.params as { api_app_id?: string };
+    if (request.caller) authorize(request.caller, operation, api_app_id);
+  };
+}
+
+/** All of them: Node itself keeps the first and hides the rest, and two mean that somebody plays tricks. */
+function authorizationHeaders(request: FastifyRequest): string[] {
+  const { rawHeaders } = request.raw;
+  return rawHeaders.filter((_, index) => index % 2 === 1 && isAuthorization(rawHeaders[index - 1]));
+}
+
+function isAuthorization(name: string | undefined): boolean {
+  return name?.length === 13 && name.toLowerCase() === "authorization";
+}

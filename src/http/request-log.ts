@@ -1,0 +1,55 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Metrics } from "../telemetry/metrics.ts";
+
+/**
+ * Writes one line for each request that was answered or given up by its caller. Fastify calls `onResponse` only for
+ * the first kind; for the second the line waits until the handler is through, as a change goes on without its caller.
+ */
+export function addRequestLog(app: FastifyInstance, metrics: Metrics): void {
+  const aborted = new WeakSet<FastifyRequest>();
+  const answered = new WeakSet<FastifyRequest>();
+  app.addHook("onResponse", async (request, reply) => finish(request, reply, metrics, false));
+  app.addHook("onRequestAbort", async (request) => {
+    aborted.add(request);
+  });
+  app.addHook("onSend", async (request, reply) => {
+    // Errors thrown later in this phase send a second time; the line is written once.
+    if (answered.has(request)) return;
+    answered.add(request);
+    if (aborted.has(request)) finish(request, reply, metrics, true);
+    else reply.raw.once("close", () => !reply.raw.writableFinished && finish(request, reply, metrics, true));
+  });
+}
+
+function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, aborted: boolean): void {
+  const { operation } = request.routeOptions.config;
+  const label = operation?.id ?? "other";
+  const ms = performance.now() - request.startedAt;
+  metrics.requests.inc({ operation: label, error: request.failure ?? "none" });
+  metrics.requestSeconds.observe({ operation: label }, ms / 1000);
+  const line = {
+    event: "request",
+    request_id: request.id,
+    caller: request.caller?.id,
+    operation: operation?.id,
+    method: operation ? undefined : request.method,
+    route: operation ? undefined : request.routeOptions.url,
+    api_app_id: safeAppId(request),
+    status: reply.statusCode,
+    error: request.failure,
+    outcome: request.call?.outcome,
+    stopped: request.call?.stopped,
+    aborted: aborted || undefined,
+    duration_ms: Math.round(ms * 10) / 10,
+    attempts: request.call?.attempts,
+    logid: request.call?.last?.logid,
+  };
+  const level = reply.statusCode >= 500 ? "error" : "info";
+  request.log[level](line, `${operation?.id ?? request.method} ${reply.statusCode}`);
+}
+
+/** Only an id that passed the rules; anything else of a path is the caller's own text and stays out of the log. */
+function safeAppId(request: FastifyRequest): string | undefined {
+  const { api_app_id } = (request.params ?? {}) as { api_app_id?: string };
+  return api_app_id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(api_app_id) ? api_app_id : undefined;
+}

@@ -1,0 +1,83 @@
+import { check } from "./commands/check.ts";
+import { type Running, type Terminal, UsageError } from "./commands/command.ts";
+import { keys } from "./commands/keys.ts";
+import { openapi } from "./commands/openapi.ts";
+import { sandbox } from "./commands/sandbox.ts";
+import { serve } from "./commands/serve.ts";
+import { ConfigError } from "./config/config.ts";
+
+const usage = `Usage: main.js [command]
+
+  serve             run the gateway (the default); the environment configures it
+  serve --sandbox   run it against a built-in local Coze, with a demo caller
+  sandbox [--port N] [--token T] [--host H]
+                    run only the local Coze
+  check             check environment, callers file and token file
+  keys new --caller ID [--expires DATE]
+                    make a caller key and the lines for the callers file
+  openapi [--out FOLDER]
+                    write openapi.json and openapi.yaml (into ./openapi)
+  help              print this
+
+Exit status: 0 done, 1 wrong configuration or failure, 2 wrong command line.
+`;
+
+type Command = (args: readonly string[], terminal: Terminal) => Promise<Running | undefined>;
+
+const commands: Readonly<Record<string, Command>> = {
+  serve,
+  sandbox,
+  check,
+  keys,
+  openapi,
+  help: async (_, { out }) => void out(usage),
+};
+
+async function main(): Promise<void> {
+  const [word = "serve", ...args] = process.argv.slice(2);
+  const command = commands[word.replace(/^(--help|-h)$/, "help")];
+  if (!command) throw new UsageError(`there is no command "${word}"`);
+  const running = await command(args, {
+    environment: process.env,
+    isTTY: process.stdout.isTTY === true,
+    out: (text) => void process.stdout.write(text),
+  });
+  if (running) watchSignals(running);
+}
+
+/** The first signal stops gracefully and within a bound, the second at once. */
+function watchSignals({ stop, stopWithinMs, onFatal }: Running): void {
+  let stopping = false;
+  const end = (exitCode: number) => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    setTimeout(() => process.exit(1), stopWithinMs).unref();
+    stop().then(
+      () => process.exit(exitCode),
+      () => process.exit(1),
+    );
+  };
+  const fail = (error: unknown) => {
+    onFatal(error);
+    end(1);
+  };
+  process.on("SIGTERM", () => end(0));
+  process.on("SIGINT", () => end(0));
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+}
+
+function explain(error: unknown): number {
+  if (error instanceof ConfigError) {
+    process.stderr.write(
+      `${error.message}:\n${error.problems.map((problem) => `  - ${problem}\n`).join("")}`,
+    );
+    return 1;
+  }
+  const isUsage =
+    error instanceof UsageError || String((error as NodeJS.ErrnoException).code).startsWith("ERR_PARSE_ARGS");
+  process.stderr.write(isUsage ? `${(error as Error).message}\n\n${usage}` : `${(error as Error).stack}\n`);
+  return isUsage ? 2 : 1;
+}
+
+main().catch((error: unknown) => process.exit(explain(error)));

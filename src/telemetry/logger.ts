@@ -1,0 +1,48 @@
+import { type DestinationStream, type Logger, pino } from "pino";
+
+/** Anything that looks like a caller key or a Coze token (FACTS d), wherever it stands. */
+const credentials = /\b(cgw_[a-z0-9-]{1,63}|pat|sat|czs|czu|cztei)_[A-Za-z0-9_-]{16,}/g;
+
+/** The text with everything that looks like a credential replaced. */
+export function redactCredentials(text: string): string {
+  return text.replace(credentials, "$1_[redacted]");
+}
+
+/** What is logged of an error: its kind, code and stack, never its other fields, which can hold headers or bodies. */
+export function serializeError(error: unknown): {
+  type: string;
+  code: string | undefined;
+  stack: string | undefined;
+} {
+  if (!(error instanceof Error)) return { type: typeof error, code: undefined, stack: undefined };
+  const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
+  return { type: error.name, code, stack: error.stack };
+}
+
+export interface LoggerOptions {
+  readonly level: string;
+  readonly destination: DestinationStream;
+  /** Takes known secrets out of a finished line. */
+  readonly redact: (line: string) => string;
+}
+
+/** A pino logger whose every line passes the two nets: known secrets by value, unknown ones by look. */
+export function createLogger({ level, destination, redact }: LoggerOptions): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"ts":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: serializeError },
+    },
+    { write: (line: string) => void destination.write(redactCredentials(redact(line))) },
+  );
+}
+
+/** Standard output: one JSON line each, or lines for people when it is a terminal. Written at once, so none is lost. */
+export async function standardOutput(isTerminal: boolean): Promise<DestinationStream> {
+  if (!isTerminal) return pino.destination({ dest: 1, sync: true });
+  const { default: pretty } = await import("pino-pretty");
+  return pretty({ sync: true, timestampKey: "ts", translateTime: "HH:MM:ss.l", singleLine: true });
+}
