@@ -37,7 +37,7 @@ export async function build(config: Config, parts: Parts): Promise<FastifyInstan
   const logger: FastifyBaseLogger = log;
   const app = Fastify({
     loggerInstance: logger,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "request_id" }),
     genReqId: requestId,
     bodyLimit: maxBodyBytes,
     // A caller that sends its request more slowly than this is cut off with 408.
@@ -50,7 +50,11 @@ export async function build(config: Config, parts: Parts): Promise<FastifyInstan
     routerOptions: { maxParamLength: 16_384 },
     http: { requireHostHeader: false, connectionsCheckingInterval: 1000 },
     clientErrorHandler: malformedHttp(log),
-    frameworkErrors: answerError,
+    frameworkErrors: (error, request, reply) => {
+      // No hook runs for these, so neither does the request log.
+      log.info({ event: "malformed", request_id: request.id, code: error.code }, "malformed request");
+      answerError(error, request, reply);
+    },
   });
   addContext(app);
   app.setErrorHandler(answerError);

@@ -94,8 +94,7 @@ export function asGatewayError(error: FastifyError | GatewayError): GatewayError
 export function errorHandler(onAuthFailure: (reason: string) => void) {
   return (thrown: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply) => {
     const error = asGatewayError(thrown);
-    if (error.error === "internal")
-      request.log.error({ event: "internal_error", request_id: request.id, err: thrown });
+    if (error.error === "internal") request.log.error({ event: "internal_error", err: thrown });
     if (error instanceof AuthenticationError) onAuthFailure(error.refusal);
     request.failure = error.error;
     const { status, headers, body } = errorReply(error, request.id);

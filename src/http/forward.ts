@@ -21,10 +21,7 @@ export function forward(
       acceptLanguage: acceptLanguageOf(request),
       signal: isMutating(operation) ? undefined : goneSignal(reply),
       onRetry: (notice) => {
-        request.log.warn(
-          { event: "retry", request_id: request.id, operation: operation.id, ...notice },
-          "retry",
-        );
+        request.log.warn({ event: "retry", operation: operation.id, ...notice }, "retry");
       },
     });
     request.call = result;

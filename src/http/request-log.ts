@@ -29,7 +29,6 @@ function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, 
   metrics.requestSeconds.observe({ operation: label }, ms / 1000);
   const line = {
     event: "request",
-    request_id: request.id,
     caller: request.caller?.id,
     operation: operation?.id,
     method: operation ? undefined : request.method,

@@ -68,6 +68,6 @@ function messageOf(
     case "format":
       return `must be a ${params["format"]}`;
     default:
-      return `must match ${schema?.["pattern"]}`;
+      return `must match ${schema?.["pattern"]}${schema?.["description"] ? ` (${schema["description"]})` : ""}`;
   }
 }
