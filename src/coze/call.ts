@@ -107,7 +107,7 @@ export class CozeCaller {
       if (halt) return conclude(operation, attempts, last, halt.stopped, halt);
       const startedAt = performance.now();
       const use = token.use();
-      last = await this.#attempt(operation, input, use, context);
+      last = await this.#attempt(operation, input, use, context, last?.failure === "stale");
       const record = recordOf(last, attempts.length + 1, waitMs, performance.now() - startedAt);
       attempts.push(record);
       this.#parts.onAttempt(operation, record);
@@ -124,6 +124,8 @@ export class CozeCaller {
         random: Math.random(),
       });
       if (!decision.retry) return conclude(operation, attempts, last, decision.reason);
+      // Nobody waits for a retry now, so none is logged or paid for.
+      if (context.signal?.aborted) return conclude(operation, attempts, last, "caller_gone");
       if (decision.charged) budget.withdraw();
       tokenRetried ||= last.class === "token_rejected" || last.class === "refused";
       waitMs = decision.waitMs;
@@ -155,9 +157,12 @@ export class CozeCaller {
     input: OperationInput,
     use: TokenUse,
     context: CallContext,
+    fresh: boolean,
   ): Promise<AttemptResult> {
     const { client, slots, pacer, token, attemptTimeoutMs, userAgent } = this.#parts;
-    const timeoutMs = Math.max(attemptTimeoutMs, operation.minAttemptTimeoutMs ?? 0);
+    const mostMs = Math.max(attemptTimeoutMs, operation.minAttemptTimeoutMs ?? 0);
+    // Timers drop fractions: rounded down, the last attempt would leave time for one that nothing can come of.
+    const timeoutMs = Math.ceil(Math.min(mostMs, remaining(context)));
     const request: ExchangeRequest = {
       method: operation.method,
       target: requestTarget(operation, input),
@@ -172,7 +177,7 @@ export class CozeCaller {
       body: input.body === undefined ? undefined : JSON.stringify(input.body),
     };
     const exchange = await client
-      .exchange(request, Math.min(timeoutMs, remaining(context)), context.signal)
+      .exchange(request, timeoutMs, { signal: context.signal, fresh })
       .finally(() => slots.release());
     const result = classify(withoutLeak(exchange, token), Date.now());
     if (result.class === "throttled") pacer.throttled(performance.now(), result.retryAfterMs);

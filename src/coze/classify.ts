@@ -1,7 +1,7 @@
 import type { GatewayErrorName } from "../errors.ts";
 import { type AttemptClass, type CozeCode, cozeCodes } from "./codes.ts";
 import { asLogid, type Envelope, parseEnvelope } from "./envelope.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Exchange, ExchangeFailure } from "./exchange.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 
 /** What one attempt came to. Only class `ok` has a body, and only the others an error. */
@@ -17,6 +17,8 @@ export interface AttemptResult {
   readonly retryAfterMs: number | undefined;
   /** Coze's bytes as they came; undefined unless `ok`. */
   readonly body: Buffer | undefined;
+  /** Why no whole reply came, when none did. */
+  readonly failure: ExchangeFailure | undefined;
   /** One word or code on how the class was found, for the log. */
   readonly evidence: string;
 }
@@ -39,10 +41,17 @@ export function classify(exchange: Exchange, now: number): AttemptResult {
   if (exchange.kind === "failure") {
     const { sent, failure, detail } = exchange;
     const evidence = `${failure}: ${detail}`;
-    if (!sent) return { ...nothingRead, class: "not_sent", error: "coze_unreachable", evidence };
-    if (failure === "timeout") return { ...nothingRead, class: "lost", error: "coze_timeout", evidence };
-    const broken = failure === "reset" || failure === "canceled";
-    return { ...nothingRead, class: "lost", error: broken ? "coze_unavailable" : "coze_malformed", evidence };
+    if (!sent) return { ...nothingRead, failure, class: "not_sent", error: "coze_unreachable", evidence };
+    if (failure === "timeout")
+      return { ...nothingRead, failure, class: "lost", error: "coze_timeout", evidence };
+    const broken = failure === "reset" || failure === "stale" || failure === "canceled";
+    return {
+      ...nothingRead,
+      failure,
+      class: "lost",
+      error: broken ? "coze_unavailable" : "coze_malformed",
+      evidence,
+    };
   }
   const { status, headers, body } = exchange;
   const envelope = parseEnvelope(body);
@@ -53,6 +62,7 @@ export function classify(exchange: Exchange, now: number): AttemptResult {
     logid: [headers["x-tt-logid"] ?? []].flat().map(asLogid).find(Boolean) ?? envelope?.logid,
     retryAfterMs: parseRetryAfter(headers["retry-after"], now),
     body: undefined,
+    failure: undefined,
   };
   if (envelope?.code === 0 && status >= 200 && status < 300) {
     return { ...read, class: "ok", error: undefined, body, evidence: "code 0" };

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { type Dispatcher, errors, Pool } from "undici";
+import { Client, type Dispatcher, errors, Pool } from "undici";
 
 /** One HTTP request as it goes to Coze. */
 export interface ExchangeRequest {
@@ -16,6 +16,8 @@ export type ExchangeFailure =
   | "certificate"
   | "timeout"
   | "reset"
+  /** A connection that had served before was closed just as it was used again: the usual keep-alive race. */
+  | "stale"
   | "bad_http"
   | "too_large"
   | "encoded"
@@ -56,31 +58,43 @@ const certificateCode = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CER
  */
 export class CozeClient {
   readonly #pool: Pool;
+  /** Keeps no connection alive, so what it sends never meets one that is being closed. */
+  readonly #freshPool: Pool;
   readonly #maxReplyBytes: number;
 
   constructor(options: CozeClientOptions) {
     this.#maxReplyBytes = options.maxReplyBytes ?? 4 * 1024 * 1024;
-    this.#pool = new Pool(options.origin, {
+    const shared: Pool.Options = {
       connections: options.connections,
-      pipelining: 1,
+      factory: (origin, settings) => new CountingClient(origin, settings),
       allowH2: false,
       connect: { timeout: options.connectTimeoutMs },
+      // Time is kept by each exchange itself: undici's timers are coarse below a second (PITFALLS).
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    };
+    this.#pool = new Pool(options.origin, {
+      ...shared,
+      pipelining: 1,
       // Shorter than any server's usual idle time, so that its FIN seldom crosses a request (FAULTS 8).
       keepAliveTimeout: 4_000,
       keepAliveMaxTimeout: 30_000,
       // A connection is given up after this long, so that a changed DNS answer is noticed (FAULTS 3).
       clientTtl: 30_000,
-      // Time is kept by each exchange itself: undici's timers are coarse below a second (PITFALLS).
-      headersTimeout: 0,
-      bodyTimeout: 0,
     });
+    this.#freshPool = new Pool(options.origin, { ...shared, pipelining: 0 });
   }
 
   /**
    * Sends one request and reads the whole reply. Never rejects and never takes longer than `timeoutMs`.
-   * @param signal withdraws a request that nobody waits for any more.
+   * @param options.signal withdraws a request that nobody waits for any more.
+   * @param options.fresh uses a connection of its own.
    */
-  exchange(request: ExchangeRequest, timeoutMs: number, signal?: AbortSignal): Promise<Exchange> {
+  exchange(
+    request: ExchangeRequest,
+    timeoutMs: number,
+    { signal, fresh = false }: { readonly signal?: AbortSignal | undefined; readonly fresh?: boolean } = {},
+  ): Promise<Exchange> {
     return new Promise((resolve) => {
       const handler = new ReplyCollector(this.#maxReplyBytes, (exchange) => {
         clearTimeout(timer);
@@ -94,14 +108,15 @@ export class CozeClient {
       );
       signal?.addEventListener("abort", cancel, { once: true });
       if (signal?.aborted) return cancel();
-      this.#pool.dispatch(
+      const pool = fresh ? this.#freshPool : this.#pool;
+      pool.dispatch(
         {
           method: request.method,
           path: request.target,
           headers: { ...request.headers },
           body: request.body ?? null,
           // undici would close the connection after each DELETE with a body, at 2.5 times the cost (PITFALLS).
-          reset: false,
+          ...(!fresh && { reset: false }),
         },
         handler,
       );
@@ -109,8 +124,25 @@ export class CozeClient {
   }
 
   /** Closes all connections at once. */
-  close(): Promise<void> {
-    return this.#pool.destroy();
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.destroy(), this.#freshPool.destroy()]);
+  }
+}
+
+/** A client, which has one connection at a time, that tells a request whether the connection has served before. */
+class CountingClient extends Client {
+  #served = 0;
+
+  constructor(origin: URL, options: object) {
+    super(origin, options);
+    this.on("connect", () => {
+      this.#served = 0;
+    });
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    if (handler instanceof ReplyCollector) handler.onStart = () => this.#served++ > 0;
+    return super.dispatch(options, handler);
   }
 }
 
@@ -118,7 +150,10 @@ export class CozeClient {
 class ReplyCollector implements Dispatcher.DispatchHandler {
   readonly #maxBytes: number;
   readonly #settle: (exchange: Exchange) => void;
+  /** Called just before the first byte leaves; true when the connection has served before. */
+  onStart: () => boolean = () => false;
   #controller: Dispatcher.DispatchController | undefined;
+  #reused = false;
   #settled = false;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
@@ -138,6 +173,7 @@ class ReplyCollector implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    this.#reused = this.onStart();
     if (this.#settled) controller.abort(new Error("given up before it was sent"));
   }
 
@@ -166,7 +202,8 @@ class ReplyCollector implements Dispatcher.DispatchHandler {
 
   onResponseError(_: unknown, error: Error): void {
     const [failure, detail] = describe(error, this.#controller !== undefined);
-    this.#fail(failure, detail);
+    const stale = failure === "reset" && this.#reused && this.#status === 0;
+    this.#fail(stale ? "stale" : failure, detail);
   }
 
   #fail(failure: ExchangeFailure, detail: string): void {

@@ -2,6 +2,8 @@
 const leastRate = 1;
 /** Sends a second that are added for each second without throttling. */
 const increase = 10;
+/** However long Coze asks for, it is asked again after this many ms: one odd hint must not stop the gateway for days. */
+const mostCoolDownMs = 60_000;
 /** Without throttling for this long, in ms, the brake is off again. */
 const forgetAfterMs = 30_000;
 
@@ -14,6 +16,7 @@ export class Pacer {
   /** Sends a second; undefined while the brake is off. */
   #rate: number | undefined;
   #rateChangedAt = 0;
+  #halvedAt = 0;
   #throttledAt = 0;
   #nextTurnAt = 0;
   #coolUntil = 0;
@@ -43,13 +46,14 @@ export class Pacer {
   /** Coze throttled a call; with a hint nobody sends before it has passed. */
   throttled(now: number, retryAfterMs: number | undefined): void {
     this.#recover(now);
-    this.#coolUntil = Math.max(this.#coolUntil, now + (retryAfterMs ?? 0));
+    this.#coolUntil = Math.max(this.#coolUntil, now + Math.min(retryAfterMs ?? 0, mostCoolDownMs));
     this.#throttledAt = now;
     // Many calls under way are told the same thing at once; the rate is halved once for all of them.
-    if (this.#rate !== undefined && now - this.#rateChangedAt < 1000) return;
+    if (this.#rate !== undefined && now - this.#halvedAt < 1000) return;
     const current = this.#rate ?? Math.max(this.#lastWindowRate, this.#sentInWindow);
     this.#rate = Math.max(leastRate, current / 2);
     this.#rateChangedAt = now;
+    this.#halvedAt = now;
   }
 
   #recover(now: number): void {

@@ -18,7 +18,7 @@ export type StopReason =
 /** All that the decision rests on. Times in ms. */
 export interface RetryFacts {
   readonly idempotency: IdempotencyClass;
-  readonly result: Pick<AttemptResult, "class" | "code" | "retryAfterMs" | "evidence">;
+  readonly result: Pick<AttemptResult, "class" | "code" | "retryAfterMs" | "failure">;
   /** Attempts made so far, this one included. */
   readonly attempts: number;
   readonly maxAttempts: number;
@@ -47,21 +47,27 @@ const stop = (reason: StopReason): RetryDecision => ({ retry: false, reason });
 /** Decides whether to try again and after what wait (DESIGN section 5). Pure: it neither waits nor counts. */
 export function decideRetry(facts: RetryFacts): RetryDecision {
   const { result, attempts } = facts;
-  const rejected =
-    result.class === "token_rejected" || (result.code === permissionMissingCode && facts.newerToken);
+  const rejected = result.class === "token_rejected" || lackedPermission(facts);
   if (result.class === "ok") return stop("done");
   if (result.class === "refused" && !rejected) return stop("refused");
   if ((result.class === "fault" || result.class === "lost") && facts.idempotency === "once")
     return stop("maybe_done");
-  if (result.class === "not_sent" && result.evidence.startsWith("certificate")) return stop("certificate");
+  if (result.failure === "certificate") return stop("certificate");
   if (rejected && facts.tokenRetried) return stop("token_retried");
   if (attempts >= facts.maxAttempts) return stop("attempts_used_up");
-  // What never reached Coze does not add to its load, and neither does the one try with a token it has not seen.
-  const charged = !(result.class === "not_sent" || (rejected && facts.newerToken));
+  // Not Coze's trouble, and no burden to it: what never reached it, what met a connection that was being closed, and
+  // the one try with a token that it has not seen.
+  const stale = result.failure === "stale";
+  const charged = !(result.class === "not_sent" || stale || (rejected && facts.newerToken));
   if (charged && !facts.budgetLeft) return stop("budget_empty");
-  const waitMs = rejected ? 0 : backoff(result, attempts, facts.random);
+  const waitMs = rejected || stale ? 0 : backoff(result, attempts, facts.random);
   if (waitMs >= facts.remainingMs) return stop("no_time_left");
   return { retry: true, waitMs, charged, reason: result.class === "refused" ? "newer_token" : result.class };
+}
+
+/** A permission that was missing may be there with a token that the attempt did not have yet. */
+function lackedPermission({ result, newerToken }: RetryFacts): boolean {
+  return result.class === "refused" && result.code === permissionMissingCode && newerToken;
 }
 
 /** Full jitter: anything up to a bound that doubles; on top of Coze's own hint when there is one. */
