@@ -1,5 +1,10 @@
 import t from "tap";
-import { startGateway, startSandbox } from "./helpers/gateway.ts";
+import { mintKey } from "../src/callers/key.ts";
+import { type GatewayErrorName, gatewayErrors } from "../src/errors.ts";
+import { buildSandbox } from "../src/sandbox/coze.ts";
+import type { Fault } from "../src/sandbox/fault.ts";
+import { startGateway, startSandbox, type Teardown, type TestReply, token } from "./helpers/gateway.ts";
+import { exchange, until } from "./http/wire.ts";
 
 t.test("a life of a callback app through the gateway", async (t) => {
   const coze = await startSandbox(t);
@@ -25,4 +30,97 @@ t.test("a life of a callback app through the gateway", async (t) => {
   t.equal((await call("DELETE", `/v1/api_apps/${id}`)).status, 200);
   const list = await call("GET", "/v1/api_apps");
   t.same(list.body.data.items, []);
+});
+
+/** For each word of the error table a situation in which a caller meets it; `internal` is for what nobody foresaw. */
+const situations: Readonly<Record<Exclude<GatewayErrorName, "internal">, (stand: Stand) => Promise<Met>>> = {
+  invalid_request: ({ call }) => call("POST", "/v1/api_apps", {}),
+  malformed_http: ({ port }) => exchange(port, "hello\r\n\r\n"),
+  coze_invalid_request: (stand) => withFault(stand, { code: 4000 }),
+  unauthenticated: ({ call }) => call("GET", "/v1/api_apps", undefined, { authorization: "Bearer x" }),
+  forbidden: ({ call, idle }) => call("GET", "/v1/api_apps", undefined, { authorization: `Bearer ${idle}` }),
+  not_found: ({ call }) => call("GET", "/v1/bots"),
+  coze_not_found: (stand) => withFault(stand, { code: 4200 }),
+  method_not_allowed: ({ call }) => call("PATCH", "/v1/api_apps"),
+  request_timeout: ({ port }) => exchange(port, "GET /v1/api_apps HTTP/1.1\r\nHost: x\r\n"),
+  coze_conflict: (stand) => withFault(stand, { code: 4016 }),
+  payload_too_large: ({ call }) => call("POST", "/v1/api_apps", { name: "x".repeat(70_000) }),
+  uri_too_long: ({ call }) => call("GET", `/v1/api_apps?page_token=${"x".repeat(5000)}`),
+  unsupported_media_type: ({ call }) => call("POST", "/v1/api_apps", "{}", { "content-type": "text/plain" }),
+  coze_throttled: (stand) => withFault(stand, { code: 4009 }),
+  coze_quota: (stand) => withFault(stand, { code: 4028 }),
+  headers_too_large: ({ call }) => call("GET", "/v1/api_apps", undefined, { x: "x".repeat(20_000) }),
+  coze_unavailable: (stand) => withFault(stand, { html: true }),
+  coze_malformed: (stand) => withFault(stand, { body: "{}" }),
+  coze_token_rejected: (stand) => withFault(stand, { status: 401 }),
+  coze_permission_missing: (stand) => withFault(stand, { code: 4101 }),
+  coze_blocked: (stand) => withFault(stand, { status: 403 }),
+  coze_error: (stand) => withFault(stand, { code: 31337 }),
+  coze_unreachable: async ({ call, coze }) => {
+    await coze.close();
+    return call("GET", "/v1/api_apps");
+  },
+  overloaded: async ({ call, coze }) => {
+    coze.sandbox.faults.add({ delay_ms: 700 });
+    const first = call("GET", "/v1/api_apps");
+    await until(() => coze.sandbox.calls.length === 1);
+    const met = await call("GET", "/v1/api_apps");
+    await first;
+    return met;
+  },
+  token_unavailable: ({ callWithoutToken }) => callWithoutToken("GET", "/v1/api_apps"),
+  coze_timeout: (stand) => withFault(stand, { delay_ms: 60_000 }),
+};
+
+type Met = Pick<TestReply, "status" | "body">;
+type Stand = Awaited<ReturnType<typeof startStand>>;
+
+async function startStand(t: Teardown) {
+  const coze = buildSandbox({ tokens: new Map([[token, "all"]]) });
+  const url = await coze.listen({ host: "127.0.0.1", port: 0 });
+  t.teardown(() => coze.close());
+  const idle = mintKey("idle");
+  const environment = {
+    MAX_ATTEMPTS: "1",
+    REQUEST_TIMEOUT_MS: "1000",
+    ATTEMPT_TIMEOUT_MS: "1000",
+    COZE_MAX_CONNECTIONS: "1",
+    COZE_MAX_QUEUE: "0",
+  };
+  const gateway = await startGateway(t, url, environment, [{ id: "idle", key: idle, grants: [] }]);
+  const { call } = await startGateway(t, url, { COZE_TOKEN_FILE: `${gateway.folder}/none` });
+  return { ...gateway, callWithoutToken: call, coze, idle };
+}
+
+function withFault({ call, coze }: Stand, fault: Fault): Promise<Met> {
+  coze.sandbox.faults.add(fault);
+  return call("GET", "/v1/api_apps");
+}
+
+for (const [word, meet] of Object.entries(situations)) {
+  t.test(`a caller meets ${word} with the status of the table`, async (t) => {
+    const { status, body } = await meet(await startStand(t));
+    t.equal(body.gateway.error, word);
+    t.equal(status, gatewayErrors[word as GatewayErrorName].status);
+  });
+}
+
+t.test("while draining every reply asks for the connection to be closed", async (t) => {
+  const coze = await startSandbox(t);
+  const { gateway, url } = await startGateway(t, coze.url);
+  t.equal((await fetch(`${url}/nowhere`)).headers.get("connection"), "keep-alive");
+  gateway.drain();
+  for (const path of ["/nowhere", "/v1/api_apps", "/docs"]) {
+    t.equal((await fetch(url + path)).headers.get("connection"), "close", path);
+  }
+});
+
+t.test("a target that cannot be decoded has a line of its own, without its text", async (t) => {
+  const coze = await startSandbox(t);
+  const { port, lines, text } = await startGateway(t, coze.url);
+  const { headers } = await exchange(port, "GET /canary%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const [line, ...more] = lines().filter(({ event }) => event === "malformed");
+  t.match(line, { code: "FST_ERR_BAD_URL", request_id: headers.get("x-request-id") });
+  t.same(more, []);
+  t.notMatch(text(), "canary");
 });

@@ -14,7 +14,7 @@ export function addBodyParser(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body: Buffer, done) => {
     if (body.length === 0) return done(null, undefined);
-    const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers["content-type"] ?? "")?.[1];
+    const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(String(request.headers["content-type"]))?.[1];
     if (charset !== undefined && charset.toLowerCase() !== "utf-8") {
       return done(new GatewayError("unsupported_media_type", { message: "Send JSON as UTF-8." }));
     }

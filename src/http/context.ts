@@ -46,15 +46,19 @@ export function addContext(app: FastifyInstance): void {
   app.decorateRequest("caller", undefined);
   app.decorateRequest("call", undefined);
   app.decorateRequest("failure", undefined);
+  // Fastify sets `requestTimeout` alone; Node's longer default for the head would then swap places with it.
+  app.server.headersTimeout = app.server.requestTimeout;
+  // Node itself would answer 417 without the envelope; an unknown expectation may be ignored (RFC 9110, 10.1.1).
+  app.server.on("checkExpectation", (request, reply) => app.server.emit("request", request, reply));
   app.addHook("onRequest", async (request: FastifyRequest, reply: FastifyReply) => {
     request.startedAt = performance.now();
     reply.headers(commonHeaders(request.id));
-    const target = request.raw.url ?? "";
+    const target = request.url;
     if (target.length > maxTargetLength) throw new GatewayError("uri_too_long");
     if (!target.startsWith("/"))
       throw new GatewayError("malformed_http", { message: "Send the path alone as target." });
-    if (request.raw.httpVersionMinor === 1 && request.raw.headers.host === undefined) {
-      throw new GatewayError("malformed_http", { message: "HTTP/1.1 needs a Host header." });
+    if (request.raw.httpVersion !== "1.0" && request.raw.headersDistinct["host"]?.length !== 1) {
+      throw new GatewayError("malformed_http", { message: "HTTP/1.1 needs one Host header." });
     }
   });
 }

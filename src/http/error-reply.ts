@@ -66,6 +66,7 @@ export function rawErrorReply(error: GatewayError, requestId: string): string {
 }
 
 const byFastifyCode: Readonly<Record<string, GatewayErrorName>> = {
+  FST_ERR_BAD_URL: "malformed_http",
   FST_ERR_CTP_BODY_TOO_LARGE: "payload_too_large",
   FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
 };
@@ -83,7 +84,7 @@ export function asGatewayError(error: FastifyError | GatewayError): GatewayError
   const status = error.statusCode ?? 500;
   if (status >= 400 && status < 500) {
     return new GatewayError("invalid_request", {
-      message: "The request body could not be read.",
+      message: "The request could not be read.",
       cause: error,
     });
   }

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from "fastify";
 import type { CallResult, CozeCaller } from "../coze/call.ts";
-import { GatewayError, gatewayErrors } from "../errors.ts";
+import { GatewayError, type GatewayErrorName, gatewayErrors } from "../errors.ts";
 import { isMutating, type Operation, type OperationInput } from "../operation.ts";
+import { redactCredentials } from "../telemetry/logger.ts";
 
 export interface ForwardOptions {
   readonly coze: CozeCaller;
@@ -26,7 +27,7 @@ export function forward(
     });
     request.call = result;
     const { last, error } = result;
-    if (error !== undefined) throw failureOf(operation, result, redact);
+    if (error !== undefined) throw failureOf(operation, error, result, redact);
     reply.header("x-gateway-attempts", String(result.attempts.length));
     if (last?.logid !== undefined) reply.header("x-tt-logid", last.logid);
     return reply.type("application/json; charset=utf-8").send(last?.body);
@@ -66,12 +67,17 @@ function goneSignal(reply: FastifyReply): AbortSignal {
   return gone.signal;
 }
 
-function failureOf(operation: Operation, result: CallResult, redact: (text: string) => string): GatewayError {
-  const { error = "internal", last, attempts, stopped, outcome, retryAfterMs } = result;
+function failureOf(
+  operation: Operation,
+  error: GatewayErrorName,
+  result: CallResult,
+  redact: (text: string) => string,
+): GatewayError {
+  const { last, attempts, stopped, outcome, retryAfterMs } = result;
   const code = last?.code === 0 ? undefined : last?.code;
   return new GatewayError(error, {
     message: [
-      ...wordsOf(operation, result, redact),
+      ...wordsOf(operation, error, last?.msg, redact),
       `Attempts: ${attempts.length}, stopped: ${stopped}.`,
     ].join(" "),
     call: {
@@ -88,12 +94,13 @@ function failureOf(operation: Operation, result: CallResult, redact: (text: stri
 
 function wordsOf(
   operation: Operation,
-  { error, last }: CallResult,
+  error: GatewayErrorName,
+  msg: string | undefined,
   redact: (text: string) => string,
 ): string[] {
-  const words = [error === undefined ? "" : gatewayErrors[error].message];
+  const words: string[] = [gatewayErrors[error].message];
   if (error === "coze_permission_missing") words.push(`Missing: ${operation.permission}.`);
-  if (last?.msg) words.push(`Coze says: ${printable(redact(last.msg))}`);
+  if (msg) words.push(`Coze says: ${printable(redactCredentials(redact(msg)))}`);
   return words;
 }
 

@@ -59,6 +59,9 @@ const failure: JsonSchema = {
   },
 };
 
+/** Without a schema any parameter would pass, and travel on to Coze. */
+const noQuery: JsonSchema = { type: "object", additionalProperties: false, properties: {} };
+
 /** Fastify's schema of an operation's route: validates the request and becomes its entry in the OpenAPI document. */
 export function routeSchema(operation: Operation): FastifySchema {
   const { params, query, body, examples } = operation;
@@ -72,7 +75,7 @@ export function routeSchema(operation: Operation): FastifySchema {
     externalDocs: { url: `https://www.coze.cn/open/docs/developer_guides/${operation.source}` },
     headers: requestHeaders,
     ...(params && { params }),
-    ...(query && { querystring: query }),
+    querystring: query ?? noQuery,
     ...(body && { body: { ...body, ...(examples.body !== undefined && { examples: [examples.body] }) } }),
     response: { 200: successReply(operation), ...failureReplies() },
   };
@@ -134,6 +137,19 @@ function failureReply(words: readonly GatewayErrorName[], status: number): Json 
   };
 }
 
+/**
+ * What the page may load: its own files, and the styles that Swagger UI sets on elements. The plugin's default also
+ * asks browsers to upgrade to https, which breaks the page where the gateway is reached over plain HTTP in a cluster.
+ */
+const docsPolicy = [
+  "default-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "object-src 'none'",
+  "base-uri 'self'",
+  "frame-ancestors 'none'",
+].join("; ");
+
 /** Serves `/docs`, `/openapi.json` and `/openapi.yaml`, all made from the routes. Add it before them. */
 export async function addOpenapi(app: FastifyInstance, version: string): Promise<void> {
   app.addSchema(failure);
@@ -159,11 +175,11 @@ export async function addOpenapi(app: FastifyInstance, version: string): Promise
       },
       security: [{ callerKey: [] }],
     },
-    refResolver: { buildLocalReference: (json, _, __, index) => String(json["$id"] ?? `schema-${index}`) },
+    refResolver: { buildLocalReference: (json) => String(json["$id"]) },
   });
   await app.register(swaggerUi, {
     routePrefix: "/docs",
-    staticCSP: true,
+    staticCSP: docsPolicy,
     uiConfig: { persistAuthorization: false, tryItOutEnabled: true, validatorUrl: null },
   });
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());

@@ -6,17 +6,14 @@ import type { Metrics } from "../telemetry/metrics.ts";
  * the first kind; for the second the line waits until the handler is through, as a change goes on without its caller.
  */
 export function addRequestLog(app: FastifyInstance, metrics: Metrics): void {
-  const aborted = new WeakSet<FastifyRequest>();
   const answered = new WeakSet<FastifyRequest>();
   app.addHook("onResponse", async (request, reply) => finish(request, reply, metrics, false));
-  app.addHook("onRequestAbort", async (request) => {
-    aborted.add(request);
-  });
   app.addHook("onSend", async (request, reply) => {
     // Errors thrown later in this phase send a second time; the line is written once.
     if (answered.has(request)) return;
     answered.add(request);
-    if (aborted.has(request)) finish(request, reply, metrics, true);
+    // Destroyed is a reply whose connection is gone already; `onRequestAbort` can come later than this, or never.
+    if (reply.raw.destroyed) finish(request, reply, metrics, true);
     else reply.raw.once("close", () => !reply.raw.writableFinished && finish(request, reply, metrics, true));
   });
 }
@@ -49,6 +46,6 @@ function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, 
 
 /** Only an id that passed the rules; anything else of a path is the caller's own text and stays out of the log. */
 function safeAppId(request: FastifyRequest): string | undefined {
-  const { api_app_id } = (request.params ?? {}) as { api_app_id?: string };
+  const { api_app_id } = request.params as { api_app_id?: string };
   return api_app_id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(api_app_id) ? api_app_id : undefined;
 }

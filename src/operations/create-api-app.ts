@@ -1,6 +1,9 @@
 import type { Operation } from "../operation.ts";
 import { apiAppData, appType } from "./schemas.ts";
 
+/** Linters of OpenAPI look for the fields of a `required` beside it; these allow any value, as the rules stand above. */
+const named = { app_type: {}, name: {}, connector_id: {} };
+
 export const createApiApp: Operation = {
   id: "create_api_app",
   method: "POST",
@@ -28,11 +31,11 @@ export const createApiApp: Operation = {
     allOf: [
       {
         if: { required: ["app_type"], properties: { app_type: { const: "normal" } } },
-        then: { required: ["name"] },
+        then: { required: ["name"], properties: named },
       },
       {
         if: { required: ["app_type"], properties: { app_type: { const: "connector" } } },
-        then: { required: ["connector_id"] },
+        then: { required: ["connector_id"], properties: named },
       },
     ],
   },

@@ -1,7 +1,7 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 
-/** Anything that looks like a caller key or a Coze token (FACTS d), wherever it stands. */
-const credentials = /\b(cgw_[a-z0-9-]{1,63}|pat|sat|czs|czu|cztei)_[A-Za-z0-9_-]{16,}/g;
+/** Anything that looks like a caller key or a Coze token (FACTS d), wherever it stands, inside a longer word too. */
+const credentials = /(cgw_[a-z0-9-]{1,63}|pat|sat|czs|czu|cztei)_[A-Za-z0-9_-]{16,}/g;
 
 /** The text with everything that looks like a credential replaced. */
 export function redactCredentials(text: string): string {

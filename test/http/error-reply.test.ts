@@ -1,0 +1,128 @@
+import Fastify from "fastify";
+import t from "tap";
+import { AuthenticationError } from "../../src/callers/authenticate.ts";
+import { GatewayError, gatewayErrors } from "../../src/errors.ts";
+import {
+  asGatewayError,
+  errorHandler,
+  errorReply,
+  errorReplyExample,
+  rawErrorReply,
+} from "../../src/http/error-reply.ts";
+import { head, start } from "./helper.ts";
+import { exchange } from "./wire.ts";
+
+t.test("an error in Coze's envelope", async (t) => {
+  const { status, headers, body } = errorReply(new GatewayError("not_found"), "id-1");
+  t.equal(status, 404);
+  t.same(headers, {
+    "x-request-id": "id-1",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "content-type": "application/json; charset=utf-8",
+  });
+  t.same(JSON.parse(body), {
+    code: 404001,
+    msg: gatewayErrors.not_found.message,
+    detail: { logid: "" },
+    gateway: { error: "not_found", request_id: "id-1", attempts: 0 },
+  });
+});
+
+t.test("with all that can be known of a call", async (t) => {
+  const { headers, body } = errorReply(
+    new GatewayError("coze_throttled", {
+      retryAfterS: 7,
+      call: { attempts: 3, stopped: "attempts_used_up", outcome: "refused", code: 4009, logid: "L1" },
+    }),
+    "id-1",
+  );
+  t.equal(headers["retry-after"], "7");
+  t.equal(headers["x-gateway-attempts"], "3");
+  t.equal(headers["x-tt-logid"], "L1");
+  t.same(JSON.parse(body), {
+    code: 4009,
+    msg: gatewayErrors.coze_throttled.message,
+    detail: { logid: "L1" },
+    gateway: {
+      error: "coze_throttled",
+      request_id: "id-1",
+      attempts: 3,
+      stopped: "attempts_used_up",
+      outcome: "refused",
+    },
+  });
+});
+
+t.test("each word has an example", async (t) => {
+  for (const [word, { code }] of Object.entries(gatewayErrors)) {
+    t.match(errorReplyExample(word as keyof typeof gatewayErrors), { code, gateway: { error: word } });
+  }
+});
+
+t.test("the same as bytes", async (t) => {
+  const bytes = rawErrorReply(new GatewayError("headers_too_large", { message: "é" }), "id-1");
+  t.match(bytes, /^HTTP\/1\.1 431 Request Header Fields Too Large\r\nx-request-id: id-1\r\n/);
+  const [, length, body] = /content-length: (\d+)\r\nconnection: close\r\n\r\n(.*)$/.exec(bytes) ?? [];
+  t.equal(Buffer.byteLength(body ?? ""), Number(length));
+});
+
+t.test("errors of Fastify find their line; the rest is internal", async (t) => {
+  const of = (code: string, statusCode?: number) =>
+    asGatewayError(
+      Object.assign(new Error("secret text"), {
+        name: "FastifyError",
+        code,
+        ...(statusCode && { statusCode }),
+      }),
+    );
+  t.equal(of("FST_ERR_CTP_BODY_TOO_LARGE", 413).error, "payload_too_large");
+  t.equal(of("FST_ERR_CTP_INVALID_MEDIA_TYPE", 415).error, "unsupported_media_type");
+  t.equal(of("FST_ERR_BAD_URL", 400).error, "malformed_http");
+  t.equal(of("FST_ERR_OTHER", 400).error, "invalid_request");
+  t.equal(of("FST_ERR_OTHER", 500).error, "internal");
+  t.equal(of("FST_ERR_OTHER", 302).error, "internal");
+  t.equal(of("EPIPE").error, "internal");
+  for (const code of ["FST_ERR_OTHER", "EPIPE"]) t.notMatch(of(code, 400).message, "secret");
+  const given = new GatewayError("forbidden");
+  t.equal(asGatewayError(given), given);
+});
+
+t.test("what nobody foresaw is 500: its text is in the log and not in the reply", async (t) => {
+  const lines: string[] = [];
+  const reasons: string[] = [];
+  const app = Fastify({
+    logger: { level: "error", stream: { write: (line) => void lines.push(line) } },
+  });
+  t.teardown(() => app.close());
+  app.setErrorHandler(errorHandler((reason) => reasons.push(reason)));
+  app.get("/broken", async () => {
+    throw new Error("inner trouble");
+  });
+  app.get("/known", async () => {
+    throw new AuthenticationError("expired");
+  });
+  const reply = await app.inject("/broken");
+  t.equal(reply.statusCode, 500);
+  t.equal(reply.json().gateway.error, "internal");
+  t.notMatch(reply.body, "inner trouble");
+  t.equal(lines.length, 1);
+  t.match(lines[0], "inner trouble");
+  t.match(lines[0], '"event":"internal_error"');
+  t.equal((await app.inject("/known")).statusCode, 401);
+  t.same(reasons, ["expired"]);
+  t.equal(lines.length, 1, "what was foreseen is not an error of ours");
+});
+
+t.test(
+  "a file of the docs page outside its folder, and QUERY without a type, are bad requests",
+  async (t) => {
+    const { port, key } = await start(t);
+    for (const line of ["GET /docs/static/../../x", "QUERY /v1/api_apps"]) {
+      const { status, body } = await exchange(port, head(key, line));
+      t.equal(status, 400, line);
+      t.equal(body.gateway.error, "invalid_request", line);
+      t.equal(body.msg, "The request could not be read.");
+    }
+  },
+);

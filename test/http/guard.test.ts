@@ -1,0 +1,69 @@
+import t from "tap";
+import { head, start } from "./helper.ts";
+import { exchange } from "./wire.ts";
+
+const path = "GET /v1/api_apps";
+
+t.test("credentials that are refused, and why in the metric only", async (t) => {
+  const { port, key, sandbox, gateway } = await start(t);
+  const bare = (...lines: readonly string[]) =>
+    `${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;
+  const basic = Buffer.from(`tester:${key}`).toString("base64");
+  for (const lines of [
+    [],
+    ["Authorization:"],
+    ["Authorization: Bearer"],
+    [`Authorization: ${key}`],
+    [`Authorization: Basic ${basic}`],
+    [`Authorization: Bearer ${key} x`],
+    [`Authorization: Bearer ${key}x`],
+    [`Authorization: Bearer ${key.toUpperCase()}`],
+    [`Authorization: Token ${key}`],
+    [`X-Api-Key: ${key}`],
+    [`Proxy-Authorization: Bearer ${key}`],
+    [`Authorization: Bearer ${"a".repeat(9000)}`],
+  ]) {
+    const { status, body, headers, bytes } = await exchange(port, bare(...lines));
+    t.equal(status, 401, String(lines));
+    t.equal(body.gateway.error, "unauthenticated");
+    t.equal(headers.get("www-authenticate"), 'Bearer realm="coze-gateway"');
+    t.notMatch(bytes, key);
+  }
+  t.same(sandbox.calls, []);
+  const text = await gateway.admin.inject("/metrics");
+  for (const line of ['reason="missing"} 3', 'reason="malformed"} 7', 'reason="unknown"} 2']) {
+    t.match(text.body, `coze_gateway_auth_failures_total{${line}`);
+  }
+});
+
+t.test("two Authorization headers are refused, even the same one twice and in any case", async (t) => {
+  const { port, key, sandbox } = await start(t);
+  for (const second of [
+    `Authorization: Bearer ${key}`,
+    `AUTHORIZATION: Bearer x`,
+    "authorization: Basic eA==",
+  ]) {
+    const { status, body } = await exchange(port, head(key, path, second));
+    t.equal(status, 401, second);
+    t.equal(body.msg, "Send one Authorization header, not several.");
+  }
+  t.same(sandbox.calls, []);
+});
+
+t.test("bearer in any case, and blanks around the key", async (t) => {
+  const { port, key } = await start(t);
+  for (const scheme of ["bearer", "BEARER", "Bearer  "]) {
+    const bytes = head("x", path).replace("Bearer x", `${scheme} ${key} `);
+    t.equal((await exchange(port, bytes)).status, 200, scheme);
+  }
+});
+
+t.test("who is unknown or not granted is told so before the body is read", async (t) => {
+  const { port, sandbox } = await start(t);
+  const { status } = await exchange(
+    port,
+    head("wrong", "POST /v1/api_apps", "Content-Type: text/plain", "Content-Length: 100000") + "x".repeat(10),
+  );
+  t.equal(status, 401, "not 415 or 413, and without waiting for the rest");
+  t.same(sandbox.calls, []);
+});

@@ -1,0 +1,22 @@
+import { startGateway, startSandbox, type Teardown } from "../helpers/gateway.ts";
+
+/** A gateway in front of a sandbox that is at hand. */
+export async function start(t: Teardown, environment: NodeJS.ProcessEnv = {}) {
+  const coze = await startSandbox(t);
+  const gateway = await startGateway(t, coze.url, environment);
+  /** The lines of finished or given-up requests so far. */
+  const requests = () => gateway.lines().filter(({ event }) => event === "request");
+  return { ...gateway, sandbox: coze.sandbox, requests };
+}
+
+/** The head of a request up to the empty line, with the caller's key and `Connection: close`. */
+export function head(key: string, line: string, ...headers: readonly string[]): string {
+  const all = ["Host: x", "Connection: close", `Authorization: Bearer ${key}`, ...headers];
+  return `${line} HTTP/1.1\r\n${all.map((each) => `${each}\r\n`).join("")}\r\n`;
+}
+
+/** A request with a JSON body as raw bytes. */
+export function post(key: string, body: string, ...headers: readonly string[]): string {
+  const length = `Content-Length: ${Buffer.byteLength(body, "latin1")}`;
+  return head(key, "POST /v1/api_apps", "Content-Type: application/json", length, ...headers) + body;
+}

@@ -1,0 +1,42 @@
+import t from "tap";
+import { gatewayErrors } from "../../src/errors.ts";
+import { routeSchema } from "../../src/http/openapi.ts";
+import { operations } from "../../src/operations/registry.ts";
+import { start } from "./helper.ts";
+
+t.test("the document is served in both forms, without a key", async (t) => {
+  const { url, gateway } = await start(t);
+  const json = await fetch(`${url}/openapi.json`);
+  t.match(json.headers.get("content-type"), /^application\/json/);
+  t.same(await json.json(), JSON.parse(JSON.stringify(gateway.app.swagger())));
+  const yaml = await fetch(`${url}/openapi.yaml`);
+  t.equal(yaml.headers.get("content-type"), "application/yaml; charset=utf-8");
+  t.match(await yaml.text(), /^openapi: 3\.1\.0\n/);
+});
+
+t.test("the docs page may load nothing but its own files, over plain HTTP too", async (t) => {
+  const { url } = await start(t);
+  const page = await fetch(`${url}/docs`);
+  t.equal(
+    page.headers.get("content-security-policy"),
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'",
+  );
+});
+
+t.test("each operation's schema says who may call it and how often", async (t) => {
+  for (const operation of operations) {
+    const { description, operationId, summary } = routeSchema(operation) as Record<string, string>;
+    t.equal(operationId, operation.id);
+    t.equal(summary, operation.summary);
+    t.match(description, `Permission: \`${operation.permission}\`. Retry class: ${operation.idempotency}`);
+    t.equal(description?.endsWith(" (changes nothing)."), operation.idempotency === "safe");
+  }
+});
+
+t.test("every status of the error table is among the replies", async (t) => {
+  const statuses = [...new Set(Object.values(gatewayErrors).map(({ status }) => status))];
+  for (const operation of operations) {
+    const { response } = routeSchema(operation) as { response: Record<string, unknown> };
+    t.same(Object.keys(response).map(Number), [200, ...statuses].sort());
+  }
+});
