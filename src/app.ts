@@ -48,7 +48,12 @@ export async function build(config: Config, parts: Parts): Promise<FastifyInstan
     forceCloseConnections: "idle",
     // Long parameters have to reach validation, which answers 400; the router alone would say 404.
     routerOptions: { maxParamLength: 16_384 },
-    http: { requireHostHeader: false, connectionsCheckingInterval: 1000 },
+    http: {
+      requireHostHeader: false,
+      // Node swaps the two when this one is the longer, and its default is.
+      headersTimeout: config.REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 1000,
+    },
     clientErrorHandler: malformedHttp(log),
     frameworkErrors: (error, request, reply) => {
       // No hook runs for these, so neither does the request log.

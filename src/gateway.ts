@@ -6,6 +6,7 @@ import { type Policy, parsePolicy } from "./callers/policy.ts";
 import { type Config, ConfigError } from "./config/config.ts";
 import { WatchedFile } from "./config/watched-file.ts";
 import { CozeCaller } from "./coze/call.ts";
+import { cozeCodes } from "./coze/codes.ts";
 import { CozeClient } from "./coze/exchange.ts";
 import { Pacer } from "./coze/pacer.ts";
 import { RetryBudget } from "./coze/retry-budget.ts";
@@ -43,8 +44,15 @@ export async function openGateway(config: Config, destination: DestinationStream
   let token: CozeToken | undefined;
   const redact = (line: string) => token?.redact(line) ?? line;
   const log = createLogger({ level: config.LOG_LEVEL, destination, redact });
-  const callers = await openCallers(config, log);
-  token = await openToken(config, log);
+  const problems: string[] = [];
+  const note = (error: ConfigError): undefined => void problems.push(...error.problems);
+  token = await openToken(config, log).catch(note);
+  const callers = await openCallers(config, log).catch(note);
+  if (!token || !callers) {
+    token?.close();
+    callers?.close();
+    throw new ConfigError(problems);
+  }
   let draining = false;
   const { parts, closeParts } = wire(config, {
     token,
@@ -63,7 +71,10 @@ export async function openGateway(config: Config, destination: DestinationStream
     },
     close: async () => {
       draining = true;
+      // A connection without a whole request is not idle to Node; it would be waited for without end.
+      const cut = setTimeout(() => app.server.closeAllConnections(), config.REQUEST_TIMEOUT_MS + 1_000);
       await app.close();
+      clearTimeout(cut);
       await parts.coze.settled();
       await admin.close();
       await closeParts();
@@ -99,9 +110,16 @@ export function wire(config: Config, given: Given): { parts: Parts; closeParts: 
     maxAttempts: config.MAX_ATTEMPTS,
     attemptTimeoutMs: config.ATTEMPT_TIMEOUT_MS,
     userAgent: `coze-gateway/${version}`,
-    onAttempt: (operation, record) => {
-      metrics.attempts.inc({ operation: operation.id, class: record.class });
-      metrics.attemptSeconds.observe({ operation: operation.id }, record.ms / 1000);
+    onAttempt: (operation, { class: ended, code, failure }, ms) => {
+      metrics.attempts.inc({ operation: operation.id, class: ended });
+      metrics.attemptSeconds.observe({ operation: operation.id }, ms / 1000);
+      if (code !== undefined && code !== 0 && !cozeCodes.has(code)) metrics.unknownCodes.inc();
+      if (failure !== "leak") return;
+      metrics.leaks.inc();
+      given.log.error(
+        { event: "leak", operation: operation.id },
+        "a reply of Coze showed the token and was withheld",
+      );
     },
   });
   const readiness = [
@@ -116,23 +134,26 @@ async function openCallers(
   log: Logger,
 ): Promise<{ readonly current: Policy; close: () => void }> {
   const path = config.CALLERS_FILE ?? "";
+  let current: Policy = { callers: [], credentials: new Map() };
   const file = await WatchedFile.open({
     path,
     parse: parsePolicy,
     maxBytes: maxCallersFileBytes,
-    onChange: ({ callers }) =>
-      log.info({ event: "callers_loaded", callers: callers.length }, "callers file loaded"),
+    onChange: (policy) => {
+      current = policy;
+      log.info({ event: "callers_loaded", callers: policy.callers.length }, "callers file loaded");
+    },
+    onRecovered: () => log.info({ event: "callers_file_usable" }, "callers file usable again, unchanged"),
     onError: ({ message }) =>
       log.error({ event: "callers_file_unusable", problem: message }, "callers file not usable"),
   });
-  const first = file.value;
-  if (!first) {
+  if (!file.value) {
     file.close();
     throw new ConfigError([`CALLERS_FILE ${path}: ${file.trouble?.message}`]);
   }
   return {
     get current() {
-      return file.value ?? first;
+      return current;
     },
     close: () => file.close(),
   };
@@ -142,6 +163,7 @@ async function openToken(config: Config, log: Logger): Promise<CozeToken> {
   const source = config.COZE_TOKEN ? { value: config.COZE_TOKEN } : { file: config.COZE_TOKEN_FILE ?? "" };
   return CozeToken.open(source, {
     onChange: (generation) => log.info({ event: "token_loaded", generation }, "Coze token loaded"),
+    onRecovered: () => log.info({ event: "token_file_usable" }, "token file usable again, unchanged"),
     onError: ({ message }) => {
       log.error(
         { event: "token_file_unusable", problem: message },

@@ -24,18 +24,12 @@ Exit status: 0 done, 1 wrong configuration or failure, 2 wrong command line.
 
 type Command = (args: readonly string[], terminal: Terminal) => Promise<Running | undefined>;
 
-const commands: Readonly<Record<string, Command>> = {
-  serve,
-  sandbox,
-  check,
-  keys,
-  openapi,
-  help: async (_, { out }) => void out(usage),
-};
+const help: Command = async (_, { out }) => void out(usage);
+const commands = new Map<string, Command>(Object.entries({ serve, sandbox, check, keys, openapi, help }));
 
 async function main(): Promise<void> {
   const [word = "serve", ...args] = process.argv.slice(2);
-  const command = commands[word.replace(/^(--help|-h)$/, "help")];
+  const command = commands.get(word.replace(/^(--help|-h)$/, "help"));
   if (!command) throw new UsageError(`there is no command "${word}"`);
   const running = await command(args, {
     environment: process.env,
@@ -48,13 +42,16 @@ async function main(): Promise<void> {
 /** The first signal stops gracefully and within a bound, the second at once. */
 function watchSignals({ stop, stopWithinMs, onFatal }: Running): void {
   let stopping = false;
-  const end = (exitCode: number) => {
+  const end = (exitCode: 0 | 1) => {
     if (stopping) process.exit(1);
     stopping = true;
     setTimeout(() => process.exit(1), stopWithinMs).unref();
-    stop().then(
+    stop(exitCode !== 0).then(
       () => process.exit(exitCode),
-      () => process.exit(1),
+      (error) => {
+        onFatal(error);
+        process.exit(1);
+      },
     );
   };
   const fail = (error: unknown) => {

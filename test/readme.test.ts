@@ -110,14 +110,18 @@ t.test("the examples work", async (t) => {
     t.equal(stdout, `created ${app?.id}\n`);
   });
 
-  t.test("curl", { skip: spawnSync("curl", ["--version"]).error && "there is no curl" }, async (t) => {
-    const created = await gateway.call("POST", "/v1/api_apps", { app_type: "normal", name: "curl" });
-    const { stdout } = await run("sh", ["-ec", block("sh", "curl -sS")], {
-      env: { ...environment, APP_ID: created.body.data.id },
-    });
-    t.equal(stdout.match(/"code":0/g)?.length, 2);
-    t.notOk(coze.sandbox.state.apps.has(created.body.data.id));
-  });
+  t.test(
+    "curl",
+    { skip: spawnSync("curl", ["--version"]).error !== undefined && "there is no curl" },
+    async (t) => {
+      const created = await gateway.call("POST", "/v1/api_apps", { app_type: "normal", name: "curl" });
+      const { stdout } = await run("sh", ["-ec", block("sh", "curl -sS")], {
+        env: { ...environment, APP_ID: created.body.data.id },
+      });
+      t.equal(stdout.match(/"code":0/g)?.length, 2);
+      t.notOk(coze.sandbox.state.apps.has(created.body.data.id));
+    },
+  );
 
   const sdk = spawnSync(python, ["-W", "ignore", "-c", "import cozepy"]);
   t.test("Python SDK", { skip: sdk.status !== 0 && `${python} has no cozepy` }, async (t) => {

@@ -1,6 +1,7 @@
 import { parseDocument } from "yaml";
 import * as z from "zod";
 import { permissions } from "../operations/registry.ts";
+import { redactCredentials } from "../telemetry/logger.ts";
 import { callerIdPattern } from "./key.ts";
 
 const grant = z.strictObject({
@@ -52,6 +53,9 @@ export interface Policy {
   readonly credentials: ReadonlyMap<string, Credential>;
 }
 
+/** Mistakes that are named; a file with more is wrong as a whole, and the message has to fit a log line. */
+const mostLines = 50;
+
 /**
  * Reads a callers file.
  * @throws Error that names every mistake with its place; it shows ids and words of the file, never a key.
@@ -59,20 +63,19 @@ export interface Policy {
 export function parsePolicy(content: Buffer | string): Policy {
   const document = parseDocument(content.toString(), { uniqueKeys: true });
   const [broken] = document.errors;
-  if (broken) throw new Error(`not valid YAML: ${broken.code} at line ${broken.linePos?.[0].line ?? "?"}`);
+  if (broken) throw new Error(`not valid YAML: ${broken.code} at line ${broken.linePos?.[0].line}`);
   const parsed = callersFile.safeParse(toPlain(document));
   if (!parsed.success) {
     const lines = parsed.error.issues.map((issue) => `${issue.path.join(".") || "file"}: ${issue.message}`);
-    throw new Error(lines.join("; "));
+    const rest = lines.length > mostLines ? [`and ${lines.length - mostLines} more`] : [];
+    throw new Error(withoutKeys([...lines.slice(0, mostLines), ...rest].join("; ")));
   }
   const { callers } = parsed.data;
+  refuseRepeats(callers.map(({ id }): [string, string] => [id, `the caller id ${id} stands`]));
   refuseRepeats(
-    callers.map(({ id }) => id),
-    "caller id",
-  );
-  refuseRepeats(
-    callers.flatMap(({ keys }) => keys.map(({ sha256 }) => sha256)),
-    "key hash",
+    callers.flatMap(({ id, keys }) =>
+      keys.map(({ sha256 }): [string, string] => [sha256, `a key hash of caller ${id} stands`]),
+    ),
   );
   const credentials = callers.flatMap((owner) =>
     owner.keys.map(({ sha256, expires_at }): [string, Credential] => [
@@ -92,10 +95,15 @@ function toPlain(document: ReturnType<typeof parseDocument>): unknown {
   }
 }
 
-function refuseRepeats(values: readonly string[], what: string): void {
+/** A key or hash that was pasted into the wrong place would be quoted as the word that is not known there. */
+function withoutKeys(message: string): string {
+  return redactCredentials(message).replace(/[0-9a-f]{64}/gi, "[hash]");
+}
+
+function refuseRepeats(values: readonly (readonly [value: string, what: string])[]): void {
   const seen = new Set<string>();
-  for (const value of values) {
-    if (seen.has(value)) throw new Error(`the ${what} ${value} stands in the file twice`);
+  for (const [value, what] of values) {
+    if (seen.has(value)) throw new Error(`${what} in the file twice`);
     seen.add(value);
   }
 }

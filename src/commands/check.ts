@@ -1,25 +1,24 @@
-import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { type Policy, parsePolicy } from "../callers/policy.ts";
 import { type Config, ConfigError, loadConfig, variables } from "../config/config.ts";
-import { parseToken } from "../coze/token.ts";
+import { WatchedFile } from "../config/watched-file.ts";
+import { CozeToken } from "../coze/token.ts";
+import { maxCallersFileBytes } from "../gateway.ts";
+import { Secret } from "../secret.ts";
 import type { Terminal } from "./command.ts";
 
 /**
- * `check`: reads everything that `serve` would and prints what it would run with, secrets as `[redacted]`.
- * @throws {ConfigError} with every mistake of environment, callers file and token file.
+ * `check`: reads everything that `serve` would, by the same rules, and prints what it would run with, secrets as
+ * `[redacted]`. Only in one thing it is stricter: `serve` waits for a token file that cannot be used yet.
+ * @throws {ConfigError} with every mistake of environment, callers file and token.
  */
 export async function check(args: readonly string[], { environment, out }: Terminal): Promise<undefined> {
   parseArgs({ args: [...args], options: {} });
-  const config = loadConfig(environment);
   const problems: string[] = [];
-  const note = (what: string) => (error: Error) => void problems.push(`${what}: ${error.message}`);
-  await readToken(config).catch(
-    note(config.COZE_TOKEN ? "COZE_TOKEN" : `COZE_TOKEN_FILE ${config.COZE_TOKEN_FILE}`),
-  );
-  const policy = await readCallers(config).catch(note(`CALLERS_FILE ${config.CALLERS_FILE}`));
-  if (!policy) throw new ConfigError(problems);
-  if (problems.length > 0) throw new ConfigError(problems);
+  const config = readEnvironment(environment, problems);
+  await readToken(environment, problems);
+  const policy = await readCallers(environment, problems);
+  if (!config || !policy || problems.length > 0) throw new ConfigError(problems);
   for (const name of Object.keys(variables.shape) as (keyof Config)[])
     out(`${name} = ${config[name] ?? "(not set)"}\n`);
   for (const { id, keys, grants } of policy.callers) {
@@ -29,10 +28,33 @@ export async function check(args: readonly string[], { environment, out }: Termi
   out("The configuration is good.\n");
 }
 
-async function readToken(config: Config): Promise<void> {
-  parseToken(config.COZE_TOKEN?.reveal() ?? (await readFile(config.COZE_TOKEN_FILE ?? "")));
+function readEnvironment(environment: NodeJS.ProcessEnv, problems: string[]): Config | undefined {
+  try {
+    return loadConfig(environment);
+  } catch (error) {
+    problems.push(...(error as ConfigError).problems);
+    return undefined;
+  }
 }
 
-async function readCallers(config: Config): Promise<Policy> {
-  return parsePolicy(await readFile(config.CALLERS_FILE ?? ""));
+type Readable = Readonly<Partial<Record<"COZE_TOKEN" | "COZE_TOKEN_FILE" | "CALLERS_FILE", string>>>;
+
+async function readToken({ COZE_TOKEN: value, COZE_TOKEN_FILE: file }: Readable, problems: string[]) {
+  const note = (what: string, error: Error) => void problems.push(`${what}: ${error.message}`);
+  if (value) await CozeToken.open({ value: new Secret(value) }).catch((error) => note("COZE_TOKEN", error));
+  if (!file) return;
+  const token = await CozeToken.open({ file });
+  token.close();
+  if (token.trouble) note(`COZE_TOKEN_FILE ${file}`, token.trouble);
+}
+
+async function readCallers(
+  { CALLERS_FILE: path }: Readable,
+  problems: string[],
+): Promise<Policy | undefined> {
+  if (!path) return undefined;
+  const file = await WatchedFile.open({ path, parse: parsePolicy, maxBytes: maxCallersFileBytes });
+  file.close();
+  if (file.trouble) problems.push(`CALLERS_FILE ${path}: ${file.trouble.message}`);
+  return file.value;
 }

@@ -8,8 +8,8 @@ export interface Terminal {
 
 /** What a command leaves running, and how to stop it. */
 export interface Running {
-  /** Stops gracefully; called once. */
-  readonly stop: () => Promise<void>;
+  /** Finishes what is under way; called once. `atOnce` leaves out the drain delay, when serving on is not safe. */
+  readonly stop: (atOnce: boolean) => Promise<void>;
   /** The most that `stop` should take, in ms. */
   readonly stopWithinMs: number;
   /** Told of an error that nobody caught, before the process ends. */

@@ -1,7 +1,11 @@
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
+import * as z from "zod";
 import { callerIdPattern, hashKey, mintKey } from "../callers/key.ts";
 import { type Terminal, UsageError } from "./command.ts";
+
+/** The only forms that mean the same everywhere; `new Date` alone takes many more, some of them in local time. */
+const date = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
 
 /** `keys new --caller ID [--expires DATE]`: prints a new key once, and the lines for the callers file. */
 export async function keys(args: readonly string[], { out }: Terminal): Promise<undefined> {
@@ -16,7 +20,7 @@ export async function keys(args: readonly string[], { out }: Terminal): Promise<
     throw new UsageError("--caller must name the caller: 1 to 63 of a-z, 0-9 and -, with no - at either end");
   }
   const expiry = expires === undefined ? undefined : new Date(expires);
-  if (expiry && !(expiry.getTime() > Date.now())) {
+  if (expiry && !(date.safeParse(expires).success && expiry.getTime() > Date.now())) {
     throw new UsageError(
       "--expires must be a date in the future, such as 2027-01-01 or 2027-01-01T12:00:00Z",
     );

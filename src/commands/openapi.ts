@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { build } from "../app.ts";
+import { parsePolicy } from "../callers/policy.ts";
 import { variables } from "../config/config.ts";
 import { CozeToken } from "../coze/token.ts";
 import { wire } from "../gateway.ts";
@@ -13,12 +14,12 @@ import type { Terminal } from "./command.ts";
 export async function describeApi(): Promise<{ json: string; yaml: string }> {
   const config = Object.freeze(variables.parse({}));
   const token = await CozeToken.open({ value: new Secret("not-a-token") });
-  const policy = { callers: [], credentials: new Map() };
   const { parts, closeParts } = wire(config, {
     token,
     log: pino({ enabled: false }),
-    policy: () => policy,
-    draining: () => false,
+    // Nothing listens, so nobody asks for either.
+    policy: parsePolicy.bind(undefined, "callers: []"),
+    draining: Boolean.bind(undefined, false),
   });
   const app = await build(config, parts);
   await app.ready();

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { DestinationStream } from "pino";
 import { type Config, ConfigError, loadConfig } from "../config/config.ts";
@@ -25,10 +26,11 @@ async function serveCoze(
   const url = await listen(gateway, config);
   return {
     url,
-    stop: async () => {
-      log.info({ event: "draining", delay_ms: config.DRAIN_DELAY_MS }, "told to stop");
+    stop: async (atOnce) => {
+      const delayMs = atOnce ? 0 : config.DRAIN_DELAY_MS;
+      log.info({ event: "draining", delay_ms: delayMs }, "told to stop");
       gateway.drain();
-      await new Promise((resolve) => setTimeout(resolve, config.DRAIN_DELAY_MS));
+      await sleep(delayMs);
       await gateway.close();
       log.info({ event: "stopped" }, "stopped");
     },
@@ -53,7 +55,7 @@ async function serveSandbox(terminal: Terminal, destination: DestinationStream):
       destination,
     );
     terminal.out(demoGuide(gateway.url, demo));
-    return { ...gateway, stop: () => gateway.stop().finally(demo.close) };
+    return { ...gateway, stop: (atOnce) => gateway.stop(atOnce).finally(demo.close) };
   } catch (error) {
     await demo.close();
     throw error;
@@ -70,14 +72,14 @@ function refuseRealCoze(environment: NodeJS.ProcessEnv): void {
   ]);
 }
 
-async function listen({ app, admin, close }: Gateway, config: Config): Promise<string> {
+async function listen({ app, admin, log, close }: Gateway, config: Config): Promise<string> {
   try {
-    await admin.listen({ host: config.HOST, port: config.ADMIN_PORT });
-    return await app.listen({ host: config.HOST, port: config.PORT });
+    const adminUrl = await admin.listen({ host: config.HOST, port: config.ADMIN_PORT });
+    const url = await app.listen({ host: config.HOST, port: config.PORT });
+    log.info({ event: "listening", url, admin_url: adminUrl }, "ready for callers and operators");
+    return url;
   } catch (error) {
     await close();
-    const { code, port } = error as NodeJS.ErrnoException & { port?: number };
-    if (code === "EADDRINUSE") throw new ConfigError([`PORT or ADMIN_PORT: ${port} is in use; set another`]);
-    throw error;
+    throw new ConfigError([`HOST, PORT or ADMIN_PORT: ${(error as Error).message}`]);
   }
 }

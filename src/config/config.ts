@@ -67,10 +67,11 @@ export const variables = z.object({
 /** The configuration in force; frozen, and safe to print. */
 export type Config = Readonly<z.output<typeof variables>>;
 
-const ownPrefix = /^(COZE|CALLERS|AUDIT|RATE_LIMIT|REQUEST_TIMEOUT|ATTEMPT|MAX_ATTEMPT|DRAIN|ADMIN)_/;
+const ownPrefix = /^(COZE_|CALLERS_|AUDIT_|RATE_LIMIT_|REQUEST_TIME|ATTEMPT_|MAX_AT|DRAIN_|ADMIN_|LOG_LEV)/;
 
 /** Kubernetes puts these into every pod for every Service of the namespace, so a Service named `coze-...` must not stop us. */
-const serviceLink = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$/;
+const serviceLink = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
+const serviceLinkValue = /^(tcp|udp|sctp):\/\//;
 
 /** Every mistake of the configuration at once; `problems` are lines for a person, none shows a value. */
 export class ConfigError extends Error {
@@ -89,20 +90,23 @@ export class ConfigError extends Error {
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
-  const problems = Object.keys(given)
-    .filter((name) => ownPrefix.test(name) && !(name in variables.shape) && !serviceLink.test(name))
+  const problems = Object.entries(given)
+    .filter(([name]) => ownPrefix.test(name) && !(name in variables.shape))
+    .filter(([name, value = ""]) => !serviceLink.test(name) && !serviceLinkValue.test(value))
     .map(
-      (name) =>
+      ([name]) =>
         `${name}: not a variable of this program; known are ${Object.keys(variables.shape).join(", ")}`,
     );
-  const parsed = variables.safeParse(given);
-  if (!parsed.success) {
-    problems.push(...parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
-    throw new ConfigError(problems);
-  }
-  problems.push(...contradictions(parsed.data));
+  const issues = variables.safeParse(given).error?.issues ?? [];
+  problems.push(...issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`));
+  // The rest is checked as well: a variable that is wrong by itself is left out, and so is what would contradict it.
+  const wrong = issues.map((issue) => String(issue.path[0]));
+  const config = variables.parse(
+    Object.fromEntries(Object.entries(given).filter(([name]) => !wrong.includes(name))),
+  );
+  problems.push(...contradictions(config).filter((problem) => !wrong.some((name) => problem.includes(name))));
   if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze(parsed.data);
+  return Object.freeze(config);
 }
 
 function contradictions(config: Config): string[] {
@@ -117,6 +121,9 @@ function contradictions(config: Config): string[] {
   }
   if (!config.CALLERS_FILE) {
     problems.push("CALLERS_FILE: missing; without it nobody could call (see `keys new`)");
+  }
+  if (config.PORT === config.ADMIN_PORT && config.PORT !== 0) {
+    problems.push("PORT, ADMIN_PORT: must not be the same");
   }
   if (config.ATTEMPT_TIMEOUT_MS > config.REQUEST_TIMEOUT_MS) {
     problems.push("ATTEMPT_TIMEOUT_MS: must not exceed REQUEST_TIMEOUT_MS");

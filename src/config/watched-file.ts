@@ -5,6 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 export interface WatchListeners<T> {
   /** A new content was read and is in force. */
   readonly onChange?: (value: T) => void;
+  /** The file can be used again, and its content is what was in force all the time. */
+  readonly onRecovered?: () => void;
   /** The file cannot be used; what was in force before stays. Called once for each different trouble. */
   readonly onError?: (error: Error) => void;
 }
@@ -71,8 +73,9 @@ export class WatchedFile<T> {
   async #settledContent(): Promise<Buffer | undefined> {
     const { path, maxBytes } = this.#options;
     const content = await readBounded(path, maxBytes);
-    if (!this.#content || this.#content.equals(content)) return content;
-    await sleep(settleMs, undefined, { ref: false });
+    // Only the first look of all takes what it finds, so that a start knows at once what it has.
+    if (this.#content?.equals(content) ?? !this.#trouble) return content;
+    await sleep(settleMs);
     return content.equals(await readBounded(path, maxBytes)) ? content : undefined;
   }
 
@@ -81,11 +84,12 @@ export class WatchedFile<T> {
       const content = await this.#settledContent();
       if (!content || (this.#content?.equals(content) && !this.#trouble)) return;
       const value = this.#options.parse(content);
-      const changed = !this.#content?.equals(content);
+      const unchanged = this.#content?.equals(content);
       this.#content = content;
       this.#value = value;
       this.#trouble = undefined;
-      if (changed) this.#options.onChange?.(value);
+      if (unchanged) this.#options.onRecovered?.();
+      else this.#options.onChange?.(value);
     } catch (cause) {
       const error = cause instanceof Error ? cause : new Error(String(cause));
       const known = this.#trouble?.message === error.message;

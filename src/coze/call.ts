@@ -1,45 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { GatewayErrorName, Outcome } from "../errors.ts";
-import { isMutating, type Operation, type OperationInput, requestTarget } from "../operation.ts";
-import { type AttemptResult, classify } from "./classify.ts";
-import type { AttemptClass } from "./codes.ts";
-import type { CozeClient, Exchange, ExchangeRequest } from "./exchange.ts";
+import type { Operation, OperationInput } from "../operation.ts";
+import { attempt } from "./attempt.ts";
+import {
+  type AttemptRecord,
+  type CallResult,
+  conclude,
+  type Halt,
+  type RetryNotice,
+  recordOf,
+} from "./call-result.ts";
+import type { AttemptResult } from "./classify.ts";
+import type { CozeClient } from "./exchange.ts";
 import type { Pacer } from "./pacer.ts";
 import type { RetryBudget } from "./retry-budget.ts";
-import { decideRetry, type StopReason } from "./retry-policy.ts";
+import { decideRetry } from "./retry-policy.ts";
 import type { Slots } from "./slots.ts";
-import type { CozeToken, TokenUse } from "./token.ts";
-
-/** One attempt as log and audit keep it. Times in ms; `wait_ms` is the back-off before it. */
-export interface AttemptRecord {
-  readonly attempt: number;
-  readonly class: AttemptClass;
-  readonly evidence: string;
-  readonly status: number | undefined;
-  readonly code: number | undefined;
-  readonly logid: string | undefined;
-  readonly wait_ms: number;
-  readonly ms: number;
-}
-
-/** A retry that is about to be made, for the log. */
-export interface RetryNotice extends AttemptRecord {
-  readonly reason: string;
-  readonly next_wait_ms: number;
-}
-
-/** What one call, with all its attempts, came to. */
-export interface CallResult {
-  /** The gateway's word for the failure; undefined on success. */
-  readonly error: GatewayErrorName | undefined;
-  /** The last attempt; undefined when none was made. */
-  readonly last: AttemptResult | undefined;
-  readonly attempts: readonly AttemptRecord[];
-  readonly stopped: StopReason;
-  /** Undefined on success and for operations that change nothing. */
-  readonly outcome: Outcome | undefined;
-  readonly retryAfterMs: number | undefined;
-}
+import type { CozeToken } from "./token.ts";
 
 export interface CallContext {
   /** When the time for the whole call is over, on the clock of `performance.now()`. */
@@ -59,14 +35,8 @@ export interface CallerParts {
   readonly maxAttempts: number;
   readonly attemptTimeoutMs: number;
   readonly userAgent: string;
-  readonly onAttempt: (operation: Operation, record: AttemptRecord) => void;
-}
-
-/** Where a call stopped before its next attempt. */
-interface Halt {
-  readonly stopped: StopReason;
-  readonly error: GatewayErrorName;
-  readonly retryAfterMs?: number;
+  /** Told of each attempt and how many ms it took, for the metrics. */
+  readonly onAttempt: (operation: Operation, result: AttemptResult, ms: number) => void;
 }
 
 /** Carries out operations at Coze: attempts, waits and the decision when to stop. */
@@ -95,7 +65,7 @@ export class CozeCaller {
   }
 
   async #call(operation: Operation, input: OperationInput, context: CallContext): Promise<CallResult> {
-    const { token, budget, maxAttempts } = this.#parts;
+    const { token, budget, slots, pacer, maxAttempts, onAttempt } = this.#parts;
     const attempts: AttemptRecord[] = [];
     let last: AttemptResult | undefined;
     let waitMs = 0;
@@ -107,10 +77,19 @@ export class CozeCaller {
       if (halt) return conclude(operation, attempts, last, halt.stopped, halt);
       const startedAt = performance.now();
       const use = token.use();
-      last = await this.#attempt(operation, input, use, context, last?.failure === "stale");
-      const record = recordOf(last, attempts.length + 1, waitMs, performance.now() - startedAt);
+      last = await attempt(operation, input, {
+        ...this.#parts,
+        use,
+        acceptLanguage: context.acceptLanguage,
+        timeoutMs: this.#timeoutOf(operation, context),
+        signal: context.signal,
+        fresh: last?.failure === "stale",
+      }).finally(() => slots.release());
+      const ms = performance.now() - startedAt;
+      const record = recordOf(last, attempts.length + 1, waitMs, ms);
       attempts.push(record);
-      this.#parts.onAttempt(operation, record);
+      onAttempt(operation, last, ms);
+      if (last.class === "throttled") pacer.throttled(performance.now(), last.retryAfterMs);
       if (last.class === "token_rejected") await within(token.refresh(), remaining(context));
       const decision = decideRetry({
         idempotency: operation.idempotency,
@@ -152,81 +131,12 @@ export class CozeCaller {
     return undefined;
   }
 
-  async #attempt(
-    operation: Operation,
-    input: OperationInput,
-    use: TokenUse,
-    context: CallContext,
-    fresh: boolean,
-  ): Promise<AttemptResult> {
-    const { client, slots, pacer, token, attemptTimeoutMs, userAgent } = this.#parts;
-    const mostMs = Math.max(attemptTimeoutMs, operation.minAttemptTimeoutMs ?? 0);
-    // Timers drop fractions: rounded down, the last attempt would leave time for one that nothing can come of.
-    const timeoutMs = Math.ceil(Math.min(mostMs, remaining(context)));
-    const request: ExchangeRequest = {
-      method: operation.method,
-      target: requestTarget(operation, input),
-      headers: {
-        authorization: use.authorization,
-        accept: "application/json",
-        "accept-encoding": "identity",
-        "content-type": "application/json",
-        "user-agent": userAgent,
-        ...(context.acceptLanguage !== undefined && { "accept-language": context.acceptLanguage }),
-      },
-      body: input.body === undefined ? undefined : JSON.stringify(input.body),
-    };
-    const exchange = await client
-      .exchange(request, timeoutMs, { signal: context.signal, fresh })
-      .finally(() => slots.release());
-    const result = classify(withoutLeak(exchange, token), Date.now());
-    if (result.class === "throttled") pacer.throttled(performance.now(), result.retryAfterMs);
-    return result;
+  /** Timers drop fractions: rounded down, the last attempt would leave time for one that nothing can come of. */
+  #timeoutOf({ minAttemptTimeoutMs = 0 }: Operation, context: CallContext): number {
+    return Math.ceil(
+      Math.min(Math.max(this.#parts.attemptTimeoutMs, minAttemptTimeoutMs), remaining(context)),
+    );
   }
-}
-
-/** A reply that shows our own token goes no further than here, neither to a caller nor to a log (DESIGN section 1.2). */
-function withoutLeak(exchange: Exchange, token: CozeToken): Exchange {
-  if (exchange.kind === "failure") return exchange;
-  const logid = Buffer.from([exchange.headers["x-tt-logid"] ?? []].flat().join());
-  if (!token.isIn(exchange.body) && !token.isIn(logid)) return exchange;
-  return { kind: "failure", failure: "leak", sent: true, detail: "the reply shows the gateway's token" };
-}
-
-function recordOf(result: AttemptResult, attempt: number, waitMs: number, ms: number): AttemptRecord {
-  return {
-    attempt,
-    class: result.class,
-    evidence: result.evidence,
-    status: result.status,
-    code: result.code,
-    logid: result.logid,
-    wait_ms: Math.round(waitMs),
-    ms: Math.round(ms),
-  };
-}
-
-function conclude(
-  operation: Operation,
-  attempts: readonly AttemptRecord[],
-  last: AttemptResult | undefined,
-  stopped: StopReason,
-  halt?: Halt,
-): CallResult {
-  const error = last ? last.error : halt?.error;
-  const retryAfterMs = halt?.retryAfterMs ?? last?.retryAfterMs;
-  return { error, last, attempts, stopped, retryAfterMs, outcome: outcomeOf(operation, attempts, last) };
-}
-
-/** Once an attempt may have taken effect, no later refusal proves that it did not (FAULTS 17). */
-function outcomeOf(
-  operation: Operation,
-  attempts: readonly AttemptRecord[],
-  last: AttemptResult | undefined,
-): Outcome | undefined {
-  if (!isMutating(operation) || last?.class === "ok") return undefined;
-  if (attempts.some((attempt) => attempt.class === "fault" || attempt.class === "lost")) return "unknown";
-  return last === undefined || last.class === "not_sent" ? "not_sent" : "refused";
 }
 
 function remaining(context: CallContext): number {

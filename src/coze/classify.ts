@@ -1,7 +1,7 @@
 import type { GatewayErrorName } from "../errors.ts";
 import { type AttemptClass, type CozeCode, cozeCodes } from "./codes.ts";
 import { asLogid, type Envelope, parseEnvelope } from "./envelope.ts";
-import type { Exchange, ExchangeFailure } from "./exchange.ts";
+import type { Exchange, ExchangeFailure } from "./reply-collector.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 
 /** What one attempt came to. Only class `ok` has a body, and only the others an error. */

@@ -8,6 +8,7 @@ export type TokenSource = { readonly file: string } | { readonly value: Secret }
 
 export interface TokenListeners {
   readonly onChange?: (generation: number) => void;
+  readonly onRecovered?: () => void;
   readonly onError?: (error: Error) => void;
 }
 
@@ -65,7 +66,8 @@ export class CozeToken {
       onChange: (value) => {
         if (token.#take(value)) listeners.onChange?.(token.#generation);
       },
-      ...(listeners.onError && { onError: listeners.onError }),
+      onRecovered: () => listeners.onRecovered?.(),
+      onError: (error) => listeners.onError?.(error),
     });
     return token;
   }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Caller } from "../callers/policy.ts";
-import type { CallResult } from "../coze/call.ts";
+import type { CallResult } from "../coze/call-result.ts";
 import { GatewayError, type GatewayErrorName } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import { redactCredentials } from "../telemetry/logger.ts";
@@ -46,8 +46,6 @@ export function addContext(app: FastifyInstance): void {
   app.decorateRequest("caller", undefined);
   app.decorateRequest("call", undefined);
   app.decorateRequest("failure", undefined);
-  // Fastify sets `requestTimeout` alone; Node's longer default for the head would then swap places with it.
-  app.server.headersTimeout = app.server.requestTimeout;
   // Node itself would answer 417 without the envelope; an unknown expectation may be ignored (RFC 9110, 10.1.1).
   app.server.on("checkExpectation", (request, reply) => app.server.emit("request", request, reply));
   app.addHook("onRequest", async (request: FastifyRequest, reply: FastifyReply) => {

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from "fastify";
-import type { CallResult, CozeCaller } from "../coze/call.ts";
+import type { CozeCaller } from "../coze/call.ts";
+import type { CallResult } from "../coze/call-result.ts";
 import { GatewayError, type GatewayErrorName, gatewayErrors } from "../errors.ts";
 import { isMutating, type Operation, type OperationInput } from "../operation.ts";
 import { redactCredentials } from "../telemetry/logger.ts";

@@ -180,7 +180,16 @@ export async function addOpenapi(app: FastifyInstance, version: string): Promise
   await app.register(swaggerUi, {
     routePrefix: "/docs",
     staticCSP: docsPolicy,
-    uiConfig: { persistAuthorization: false, tryItOutEnabled: true, validatorUrl: null },
+    uiConfig: {
+      layout: "BaseLayout",
+      docExpansion: "list",
+      defaultModelsExpandDepth: -1,
+      displayRequestDuration: true,
+      persistAuthorization: false,
+      tryItOutEnabled: true,
+      validatorUrl: null,
+    },
+    theme: { title: "Coze gateway" },
   });
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   app.get("/openapi.yaml", { schema: { hide: true } }, async (_, reply) => {

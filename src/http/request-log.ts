@@ -22,7 +22,10 @@ function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, 
   const { operation } = request.routeOptions.config;
   const label = operation?.id ?? "other";
   const ms = performance.now() - request.startedAt;
-  metrics.requests.inc({ operation: label, error: request.failure ?? "none" });
+  // A read whose caller is gone was given up by us: no failure of anybody, and nothing to wake an operator for.
+  const givenUp = request.call?.stopped === "caller_gone";
+  const error = givenUp ? undefined : request.failure;
+  metrics.requests.inc({ operation: label, error: givenUp ? "caller_gone" : (error ?? "none") });
   metrics.requestSeconds.observe({ operation: label }, ms / 1000);
   const line = {
     event: "request",
@@ -32,7 +35,7 @@ function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, 
     route: operation ? undefined : request.routeOptions.url,
     api_app_id: safeAppId(request),
     status: reply.statusCode,
-    error: request.failure,
+    error,
     outcome: request.call?.outcome,
     stopped: request.call?.stopped,
     aborted: aborted || undefined,
@@ -40,7 +43,7 @@ function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, 
     attempts: request.call?.attempts,
     logid: request.call?.last?.logid,
   };
-  const level = reply.statusCode >= 500 ? "error" : "info";
+  const level = error !== undefined && reply.statusCode >= 500 ? "error" : "info";
   request.log[level](line, `${operation?.id ?? request.method} ${reply.statusCode}`);
 }
 

@@ -59,7 +59,7 @@ The gateway runs against a local Coze; nothing leaves this machine.
 Paste these one after the other; the logid is in x-tt-logid and in detail.logid.
 
 # create a callback app; its id is kept in $APP for the others
-APP=$(${create} | tee /dev/stderr | grep -o '"id":"[^"]*"' | cut -d '"' -f 4)
+APP=$(${create}); echo "$APP"; APP=$(echo "$APP" | grep -o '"id":"[^"]*"' | cut -d '"' -f 4)
 
 # set its callback URL (the local Coze checks it, and answers its own challenge)
 ${call("PUT", "/$APP", `{"callback_url":"${sandboxUrl}/_sandbox/callback"}`)}

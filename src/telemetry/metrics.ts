@@ -8,7 +8,6 @@ export interface Metrics {
   readonly attempts: Counter<"operation" | "class">;
   readonly attemptSeconds: Histogram<"operation">;
   readonly unknownCodes: Counter;
-  readonly droppedHeaders: Counter;
   readonly leaks: Counter;
   readonly authFailures: Counter<"reason">;
 }
@@ -60,7 +59,6 @@ export function createMetrics(sources: MetricSources): Metrics {
     ]),
     attemptSeconds: histogram("upstream_attempt_duration_seconds", "Time of one attempt at Coze"),
     unknownCodes: counter("upstream_unknown_codes_total", "Replies with a code that the table does not know"),
-    droppedHeaders: counter("upstream_dropped_headers_total", "Headers of Coze that could not be passed on"),
     leaks: counter("secret_tripwire_total", "Replies of Coze withheld because they showed the token"),
     authFailures: counter("auth_failures_total", "Requests with no valid credential", ["reason"]),
   };

@@ -49,7 +49,7 @@ t.test("each retry has a line with its reason, the last line has every attempt",
       logid: "first-try",
       wait_ms: 0,
     },
-    { level: "warn", reason: "lost", attempt: 2, evidence: /^reset: / },
+    { level: "warn", reason: "lost", attempt: 2, evidence: /^stale: / },
   ]);
   t.equal(retries.length, 2);
   for (const { next_wait_ms: wait } of retries) t.ok(Number.isInteger(wait) && Number(wait) >= 0);

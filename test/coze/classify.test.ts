@@ -2,7 +2,7 @@ import fc from "fast-check";
 import t from "tap";
 import { classify } from "../../src/coze/classify.ts";
 import { cozeCodes } from "../../src/coze/codes.ts";
-import type { Exchange, ExchangeFailure } from "../../src/coze/exchange.ts";
+import type { Exchange, ExchangeFailure } from "../../src/coze/reply-collector.ts";
 import { gatewayErrors } from "../../src/errors.ts";
 
 const now = Date.now();

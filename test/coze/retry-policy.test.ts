@@ -76,18 +76,21 @@ t.test("a success is never repeated, a refusal only for a newer token", async ()
   });
 });
 
-t.test("a wait is the hint and up to one jitter on top; none after a token rejection or a stale connection", async () => {
-  always((given) => {
-    const decision = decideRetry(given);
-    if (!decision.retry) return true;
-    const { class: ended, retryAfterMs: hint = 0 } = given.result;
-    const atOnce = ended === "token_rejected" || ended === "refused" || given.result.failure === "stale";
-    if (atOnce) return decision.waitMs === 0;
-    const base = ended === "throttled" && hint === 0 ? 500 : 100;
-    const most = Math.min(2_000, base * 2 ** (given.attempts - 1));
-    return decision.waitMs >= hint && decision.waitMs <= hint + most;
-  });
-});
+t.test(
+  "a wait is the hint and up to one jitter on top; none after a token rejection or a stale connection",
+  async () => {
+    always((given) => {
+      const decision = decideRetry(given);
+      if (!decision.retry) return true;
+      const { class: ended, retryAfterMs: hint = 0 } = given.result;
+      const atOnce = ended === "token_rejected" || ended === "refused" || given.result.failure === "stale";
+      if (atOnce) return decision.waitMs === 0;
+      const base = ended === "throttled" && hint === 0 ? 500 : 100;
+      const most = Math.min(2_000, base * 2 ** (given.attempts - 1));
+      return decision.waitMs >= hint && decision.waitMs <= hint + most;
+    });
+  },
+);
 
 t.test("the jitter uses the whole range", async (t) => {
   const wait = (random: number, attempts: number) => {

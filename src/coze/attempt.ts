@@ -1,0 +1,67 @@
+import { type Operation, type OperationInput, requestTarget } from "../operation.ts";
+import { type AttemptResult, classify } from "./classify.ts";
+import type { CozeClient, ExchangeRequest } from "./exchange.ts";
+import type { Exchange } from "./reply-collector.ts";
+import type { CozeToken, TokenUse } from "./token.ts";
+
+/** What one attempt is made with. */
+export interface AttemptOptions {
+  readonly client: CozeClient;
+  readonly token: CozeToken;
+  /** The token's value for this attempt. */
+  readonly use: TokenUse;
+  readonly userAgent: string;
+  readonly acceptLanguage: string | undefined;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** Use a connection that has not served before. */
+  readonly fresh: boolean;
+}
+
+/** Sends an operation to Coze once and sorts what comes back. Never rejects. */
+export async function attempt(
+  operation: Operation,
+  input: OperationInput,
+  { client, token, timeoutMs, signal, fresh, ...options }: AttemptOptions,
+): Promise<AttemptResult> {
+  const exchange = await client.exchange(requestOf(operation, input, options), timeoutMs, { signal, fresh });
+  return classify(withoutLeak(exchange, token), Date.now());
+}
+
+/** The request as Coze documents it; of the caller's own headers only the language goes along. */
+function requestOf(
+  operation: Operation,
+  input: OperationInput,
+  { use, userAgent, acceptLanguage }: Pick<AttemptOptions, "use" | "userAgent" | "acceptLanguage">,
+): ExchangeRequest {
+  return {
+    method: operation.method,
+    target: requestTarget(operation, input),
+    headers: {
+      authorization: use.authorization,
+      accept: "application/json",
+      "accept-encoding": "identity",
+      "content-type": "application/json",
+      "user-agent": userAgent,
+      ...(acceptLanguage !== undefined && { "accept-language": acceptLanguage }),
+    },
+    body: input.body === undefined ? undefined : JSON.stringify(input.body),
+  };
+}
+
+/** A reply that shows our own token goes no further than here, neither to a caller nor to a log (DESIGN section 1.2). */
+function withoutLeak(exchange: Exchange, token: CozeToken): Exchange {
+  if (exchange.kind === "failure") return exchange;
+  const logid = Buffer.from([exchange.headers["x-tt-logid"] ?? []].flat().join());
+  if (![unescaped(exchange.body), logid].some((bytes) => token.isIn(bytes))) return exchange;
+  return { kind: "failure", failure: "leak", sent: true, detail: "the reply shows the gateway's token" };
+}
+
+/** The body with JSON's escapes resolved, as a reader of it would see it. */
+function unescaped(body: Buffer): Buffer {
+  if (!body.includes("\\u")) return body;
+  const text = body.toString("latin1");
+  return Buffer.from(
+    text.replace(/\\u([0-9a-f]{4})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+  );
+}

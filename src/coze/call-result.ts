@@ -1,0 +1,81 @@
+import type { GatewayErrorName, Outcome } from "../errors.ts";
+import { isMutating, type Operation } from "../operation.ts";
+import type { AttemptResult } from "./classify.ts";
+import type { AttemptClass } from "./codes.ts";
+import type { StopReason } from "./retry-policy.ts";
+
+/** One attempt as log and audit keep it. Times in ms; `wait_ms` is the back-off before it. */
+export interface AttemptRecord {
+  readonly attempt: number;
+  readonly class: AttemptClass;
+  readonly evidence: string;
+  readonly status: number | undefined;
+  readonly code: number | undefined;
+  readonly logid: string | undefined;
+  readonly wait_ms: number;
+  readonly ms: number;
+}
+
+/** A retry that is about to be made, for the log. */
+export interface RetryNotice extends AttemptRecord {
+  readonly reason: string;
+  readonly next_wait_ms: number;
+}
+
+/** What one call, with all its attempts, came to. */
+export interface CallResult {
+  /** The gateway's word for the failure; undefined on success. */
+  readonly error: GatewayErrorName | undefined;
+  /** The last attempt; undefined when none was made. */
+  readonly last: AttemptResult | undefined;
+  readonly attempts: readonly AttemptRecord[];
+  readonly stopped: StopReason;
+  /** Undefined on success and for operations that change nothing. */
+  readonly outcome: Outcome | undefined;
+  readonly retryAfterMs: number | undefined;
+}
+
+/** Why a call was not let through to its next attempt. */
+export interface Halt {
+  readonly stopped: StopReason;
+  readonly error: GatewayErrorName;
+  readonly retryAfterMs?: number;
+}
+
+/** What log and audit keep of an attempt; times in ms. */
+export function recordOf(result: AttemptResult, attempt: number, waitMs: number, ms: number): AttemptRecord {
+  return {
+    attempt,
+    class: result.class,
+    evidence: result.evidence,
+    status: result.status,
+    code: result.code,
+    logid: result.logid,
+    wait_ms: Math.round(waitMs),
+    ms: Math.round(ms),
+  };
+}
+
+/** Sums a call up. What the last attempt said counts; `halt` only where none was made. */
+export function conclude(
+  operation: Operation,
+  attempts: readonly AttemptRecord[],
+  last: AttemptResult | undefined,
+  stopped: StopReason,
+  halt?: Halt,
+): CallResult {
+  const error = last ? last.error : halt?.error;
+  const retryAfterMs = halt?.retryAfterMs ?? last?.retryAfterMs;
+  return { error, last, attempts, stopped, retryAfterMs, outcome: outcomeOf(operation, attempts, last) };
+}
+
+/** Once an attempt may have taken effect, no later refusal proves that it did not (FAULTS 17). */
+function outcomeOf(
+  operation: Operation,
+  attempts: readonly AttemptRecord[],
+  last: AttemptResult | undefined,
+): Outcome | undefined {
+  if (!isMutating(operation) || last?.class === "ok") return undefined;
+  if (attempts.some((attempt) => attempt.class === "fault" || attempt.class === "lost")) return "unknown";
+  return last === undefined || last.class === "not_sent" ? "not_sent" : "refused";
+}

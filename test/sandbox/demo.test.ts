@@ -1,0 +1,62 @@
+import { access, readFile, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import t from "tap";
+import { parsePolicy } from "../../src/callers/policy.ts";
+import { loadConfig } from "../../src/config/config.ts";
+import { operations, permissions } from "../../src/operations/registry.ts";
+import { demoGuide, startDemo } from "../../src/sandbox/demo.ts";
+
+/** A demo that ends with the test. */
+async function start(t: Pick<typeof import("tap").t, "teardown">) {
+  const demo = await startDemo();
+  let open = true;
+  const close = async () => {
+    if (open) await demo.close();
+    open = false;
+  };
+  t.teardown(close);
+  const { COZE_TOKEN_FILE = "", CALLERS_FILE = "" } = demo.environment;
+  return { demo, close, tokenFile: COZE_TOKEN_FILE, callersFile: CALLERS_FILE };
+}
+
+t.test("the environment is a good one, for a local Coze that takes the token", async (t) => {
+  const { demo, tokenFile, callersFile } = await start(t);
+  const config = loadConfig(demo.environment);
+  t.equal(config.COZE_BASE_URL, demo.sandboxUrl);
+  t.match(demo.sandboxUrl, /^http:\/\/127\.0\.0\.1:\d+$/);
+  const token = await readFile(tokenFile, "utf8");
+  const list = (authorization: string) =>
+    fetch(`${demo.sandboxUrl}/v1/api_apps`, { headers: { authorization, connection: "close" } });
+  t.equal((await list(`Bearer ${token}`)).status, 200);
+  t.equal((await list(`Bearer ${demo.callerKey}`)).status, 401, "the caller key is no token");
+  const { callers, credentials } = parsePolicy(await readFile(callersFile));
+  t.equal(credentials.size, 1);
+  t.match(callers, [{ id: "demo", grants: [{ permissions: [...permissions], api_app_ids: "all" }] }]);
+  for (const file of [tokenFile, callersFile]) t.equal((await stat(file)).mode & 0o777, 0o600);
+});
+
+t.test("token, key and folder are new each time, and gone at the end", async (t) => {
+  const [one, other] = [await start(t), await start(t)];
+  t.not(one.demo.callerKey, other.demo.callerKey);
+  t.not(await readFile(one.tokenFile, "utf8"), await readFile(other.tokenFile, "utf8"));
+  await one.close();
+  await t.rejects(access(dirname(one.tokenFile)), { code: "ENOENT" });
+  await t.rejects(fetch(one.demo.sandboxUrl), TypeError);
+  t.equal((await stat(other.tokenFile)).isFile(), true);
+});
+
+t.test("the guide names each address and has a command for each operation", async (t) => {
+  const { demo, tokenFile } = await start(t);
+  const guide = demoGuide("http://127.0.0.1:3000", demo);
+  for (const text of ["http://127.0.0.1:3000/docs", demo.sandboxUrl, demo.callerKey, "/_sandbox/faults"]) {
+    t.match(guide, text);
+  }
+  t.notMatch(guide, await readFile(tokenFile, "utf8"), "the token of Coze is not shown");
+  const commands = guide.split("\n").filter((line) => /^(APP=|curl )/.test(line));
+  const called = commands.map((line) => {
+    const [, method, path = ""] = /-X (\w+) "http:\/\/127\.0\.0\.1:3000([^"?]*)/.exec(line) ?? [];
+    return `${method} ${path.replace("$APP", ":api_app_id")}`;
+  });
+  t.strictSame([...called].sort(), operations.map(({ method, path }) => `${method} ${path}`).sort());
+  for (const command of commands) t.match(command, `-H "Authorization: Bearer ${demo.callerKey}"`);
+});
