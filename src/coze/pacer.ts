@@ -20,6 +20,7 @@ export class Pacer {
   #throttledAt = 0;
   #nextTurnAt = 0;
   #coolUntil = 0;
+  #hintedUntil = 0;
   #windowStart = 0;
   #sentInWindow = 0;
   #lastWindowRate = 0;
@@ -38,14 +39,16 @@ export class Pacer {
     return turnAt - now;
   }
 
-  /** ms until a send could start. */
+  /** ms that a caller should wait: as long as Coze asks for, even where the gateway itself asks again before. */
   waitMs(now: number): number {
-    return Math.max(0, this.#coolUntil - now, this.#rate === undefined ? 0 : this.#nextTurnAt - now);
+    if (this.#coolUntil > now) return this.#hintedUntil - now;
+    return Math.max(0, this.#rate === undefined ? 0 : this.#nextTurnAt - now);
   }
 
   /** Coze throttled a call; with a hint nobody sends before it has passed. */
   throttled(now: number, retryAfterMs: number | undefined): void {
     this.#recover(now);
+    this.#hintedUntil = Math.max(this.#hintedUntil, now + (retryAfterMs ?? 0));
     this.#coolUntil = Math.max(this.#coolUntil, now + Math.min(retryAfterMs ?? 0, mostCoolDownMs));
     this.#throttledAt = now;
     // Many calls under way are told the same thing at once; the rate is halved once for all of them.

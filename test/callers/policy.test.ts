@@ -190,3 +190,8 @@ t.test("a few lines of aliases that would expand to gigabytes are refused", asyn
 t.test("brackets nested beyond reason are refused", async (t) => {
   t.not(refusalOf(t, `callers: ${"[".repeat(50_000)}`), "(taken)");
 });
+
+t.test("a file with thousands of mistakes gives a message that fits a log line", async (t) => {
+  const callers = Array.from({ length: 2_000 }, (_, index) => ({ id: `UPPER-${index}` }));
+  t.throws(() => parsePolicy(stringify({ callers })), /; and 1950 more$/);
+});

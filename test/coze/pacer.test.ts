@@ -130,3 +130,12 @@ t.test("whatever happens, no turn lies within a cool-down or beyond what its cal
     }),
   );
 });
+
+t.test("a hint of days is told to callers, and Coze is asked again after a minute", async (t) => {
+  const pacer = new Pacer();
+  const days = 3 * 24 * 3_600_000;
+  pacer.throttled(0, days);
+  t.equal(pacer.waitMs(1000), days - 1000);
+  t.equal(pacer.reserve(1000, long), 59_000);
+  t.ok(pacer.waitMs(60_001) < 60_000, "nobody is told of days any more");
+});

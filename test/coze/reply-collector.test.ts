@@ -56,7 +56,7 @@ t.test("a reset after the reply has begun is not a stale connection", async (t) 
 
 t.test("errors of undici's own and those without a code are sorted too", async (t) => {
   const parser = collector("new");
-  parser.reply.onResponseError(undefined, new errors.HTTPParserError("bad", "HPE_X"));
+  parser.reply.onResponseError(undefined, new errors.HTTPParserError("bad"));
   t.match(parser.settled, [{ failure: "bad_http" }]);
   const plain = collector("new");
   plain.reply.onResponseError(undefined, new TypeError("quotes what was sent"));
