@@ -5,7 +5,8 @@ import { build, type Parts } from "./app.ts";
 import { type Policy, parsePolicy } from "./callers/policy.ts";
 import { type Config, ConfigError } from "./config/config.ts";
 import { WatchedFile } from "./config/watched-file.ts";
-import { CozeCaller } from "./coze/call.ts";
+import { Admission } from "./coze/admission.ts";
+import { CozeApi, type CozeApiParts } from "./coze/call.ts";
 import { cozeCodes } from "./coze/codes.ts";
 import { CozeClient } from "./coze/exchange.ts";
 import { Pacer } from "./coze/pacer.ts";
@@ -14,7 +15,7 @@ import { Slots } from "./coze/slots.ts";
 import { CozeToken } from "./coze/token.ts";
 import { buildAdmin } from "./http/admin.ts";
 import { createLogger } from "./telemetry/logger.ts";
-import { createMetrics } from "./telemetry/metrics.ts";
+import { createMetrics, type Metrics } from "./telemetry/metrics.ts";
 
 /** Largest callers file that is read, in bytes. */
 export const maxCallersFileBytes = 4 * 1024 * 1024;
@@ -53,6 +54,10 @@ export async function openGateway(config: Config, destination: DestinationStream
     callers?.close();
     throw new ConfigError(problems);
   }
+  // Closed in the reverse order, each whatever becomes of the others.
+  const opened = new AsyncDisposableStack();
+  opened.adopt(token, (held) => held.close());
+  opened.adopt(callers, (held) => held.close());
   let draining = false;
   const { parts, closeParts } = wire(config, {
     token,
@@ -60,8 +65,16 @@ export async function openGateway(config: Config, destination: DestinationStream
     policy: () => callers.current,
     draining: () => draining,
   });
-  const app = await build(config, parts);
+  opened.defer(closeParts);
   const admin = buildAdmin(parts.metrics.registry, parts.readiness);
+  opened.defer(() => admin.close());
+  opened.defer(() => parts.coze.settled());
+  const app = await build(config, parts);
+  opened.defer(async () => {
+    // A connection without a whole request is not idle to Node; it would be waited for without end.
+    const cut = setTimeout(() => app.server.closeAllConnections(), config.REQUEST_TIMEOUT_MS + 1_000);
+    await app.close().finally(() => clearTimeout(cut));
+  });
   return {
     app,
     admin,
@@ -69,64 +82,64 @@ export async function openGateway(config: Config, destination: DestinationStream
     drain: () => {
       draining = true;
     },
-    close: async () => {
+    close: () => {
       draining = true;
-      // A connection without a whole request is not idle to Node; it would be waited for without end.
-      const cut = setTimeout(() => app.server.closeAllConnections(), config.REQUEST_TIMEOUT_MS + 1_000);
-      await app.close();
-      clearTimeout(cut);
-      await parts.coze.settled();
-      await admin.close();
-      await closeParts();
-      callers.close();
-      token.close();
+      return opened.disposeAsync();
     },
   };
 }
 
 /** What `wire` cannot make by itself. */
-export type Given = Pick<Parts, "token" | "log" | "policy" | "draining">;
+export type ExternalParts = Pick<Parts, "token" | "log" | "policy" | "draining">;
 
 /** Makes the parts and ties them together; opens nothing. */
-export function wire(config: Config, given: Given): { parts: Parts; closeParts: () => Promise<void> } {
+export function wire(
+  config: Config,
+  given: ExternalParts,
+): { parts: Parts; closeParts: () => Promise<void> } {
   const slots = new Slots(config.COZE_MAX_CONNECTIONS, config.COZE_MAX_QUEUE);
+  const pacer = new Pacer();
   const budget = new RetryBudget();
   const metrics = createMetrics({
     retryBudget: () => budget.tokens,
     queueDepth: () => slots.waiting,
     tokenGeneration: () => given.token.generation,
+    callsUnderWay: () => coze.underWay,
+    sendRate: () => pacer.rate,
+    coolDownSeconds: () => pacer.coolDownMs(performance.now()) / 1000,
   });
   const client = new CozeClient({
     origin: config.COZE_BASE_URL,
     connections: config.COZE_MAX_CONNECTIONS,
     connectTimeoutMs: Math.min(config.ATTEMPT_TIMEOUT_MS, 3_000),
   });
-  const coze = new CozeCaller({
+  const coze = new CozeApi({
     client,
     token: given.token,
-    slots,
-    pacer: new Pacer(),
+    admission: new Admission(slots, pacer),
     budget,
     maxAttempts: config.MAX_ATTEMPTS,
     attemptTimeoutMs: config.ATTEMPT_TIMEOUT_MS,
     userAgent: `coze-gateway/${version}`,
-    onAttempt: (operation, { class: ended, code, failure }, ms) => {
-      metrics.attempts.inc({ operation: operation.id, class: ended });
-      metrics.attemptSeconds.observe({ operation: operation.id }, ms / 1000);
-      if (code !== undefined && code !== 0 && !cozeCodes.has(code)) metrics.unknownCodes.inc();
-      if (failure !== "leak") return;
-      metrics.leaks.inc();
-      given.log.error(
-        { event: "leak", operation: operation.id },
-        "a reply of Coze showed the token and was withheld",
-      );
-    },
+    onAttempt: attemptObserver(metrics, given.log),
   });
   const readiness = [
     ["token", () => given.token.generation > 0],
     ["not_draining", () => !given.draining()],
   ] as const;
   return { parts: { ...given, metrics, coze, readiness, version }, closeParts: () => client.close() };
+}
+
+/** Counts attempts, and raises the alarm for those that must never happen. */
+function attemptObserver(metrics: Metrics, log: Logger): CozeApiParts["onAttempt"] {
+  return ({ id: operation }, { class: ended, code, failure }, ms) => {
+    metrics.attempts.inc({ operation, class: ended });
+    metrics.attemptSeconds.observe({ operation }, ms / 1000);
+    if (code !== undefined && code !== 0 && !cozeCodes.has(code)) metrics.unknownCodes.inc();
+    if (failure !== "leak") return;
+    metrics.leaks.inc();
+    log.error({ event: "leak", operation }, "a reply of Coze showed the token and was withheld");
+  };
 }
 
 async function openCallers(

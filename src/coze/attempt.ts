@@ -10,35 +10,38 @@ export interface AttemptOptions {
   readonly token: CozeToken;
   /** The token's value for this attempt. */
   readonly use: TokenUse;
-  readonly userAgent: string;
-  readonly acceptLanguage: string | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   /** Use a connection that has not served before. */
   readonly fresh: boolean;
+  /** Called when the connection is free again. */
+  readonly onDone: () => void;
 }
 
-/** Sends an operation to Coze once and sorts what comes back. Never rejects. */
+/** Sends a request to Coze once and sorts what comes back. Never rejects. */
 export async function attempt(
-  operation: Operation,
-  input: OperationInput,
-  { client, token, timeoutMs, signal, fresh, ...options }: AttemptOptions,
+  { headers, ...request }: ExchangeRequest,
+  { client, token, use, timeoutMs, ...options }: AttemptOptions,
 ): Promise<AttemptResult> {
-  const exchange = await client.exchange(requestOf(operation, input, options), timeoutMs, { signal, fresh });
+  const authorized = { ...request, headers: { ...headers, authorization: use.authorization } };
+  const exchange = await client.exchange(authorized, timeoutMs, options);
   return classify(withoutLeak(exchange, token), Date.now());
 }
 
-/** The request as Coze documents it; of the caller's own headers only the language goes along. */
-function requestOf(
+/**
+ * The request as Coze documents it, but for the token, which is put in at the last moment.
+ * @param acceptLanguage the only one of the caller's headers that goes along.
+ */
+export function requestOf(
   operation: Operation,
   input: OperationInput,
-  { use, userAgent, acceptLanguage }: Pick<AttemptOptions, "use" | "userAgent" | "acceptLanguage">,
+  userAgent: string,
+  acceptLanguage: string | undefined,
 ): ExchangeRequest {
   return {
     method: operation.method,
     target: requestTarget(operation, input),
     headers: {
-      authorization: use.authorization,
       accept: "application/json",
       "accept-encoding": "identity",
       "content-type": "application/json",

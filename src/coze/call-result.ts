@@ -56,26 +56,34 @@ export function recordOf(result: AttemptResult, attempt: number, waitMs: number,
   };
 }
 
+/** What conclude needs to know of a call that is over. */
+export interface Conclusion {
+  readonly attempts: readonly AttemptRecord[];
+  /** The last attempt; undefined when none was made. */
+  readonly last: AttemptResult | undefined;
+  /** Whether any attempt may have taken effect. */
+  readonly mayHaveActed: boolean;
+  readonly stopped: StopReason;
+  /** Why the next attempt was not let through, when that ended the call. */
+  readonly halt?: Halt;
+}
+
 /** Sums a call up. What the last attempt said counts; `halt` only where none was made. */
-export function conclude(
-  operation: Operation,
-  attempts: readonly AttemptRecord[],
-  last: AttemptResult | undefined,
-  stopped: StopReason,
-  halt?: Halt,
-): CallResult {
-  const error = last ? last.error : halt?.error;
-  const retryAfterMs = halt?.retryAfterMs ?? last?.retryAfterMs;
-  return { error, last, attempts, stopped, retryAfterMs, outcome: outcomeOf(operation, attempts, last) };
+export function conclude(operation: Operation, conclusion: Conclusion): CallResult {
+  const { attempts, last, stopped, halt } = conclusion;
+  return {
+    error: last ? last.error : halt?.error,
+    last,
+    attempts,
+    stopped,
+    outcome: isMutating(operation) ? outcomeOf(conclusion) : undefined,
+    retryAfterMs: halt?.retryAfterMs ?? last?.retryAfterMs,
+  };
 }
 
 /** Once an attempt may have taken effect, no later refusal proves that it did not (FAULTS 17). */
-function outcomeOf(
-  operation: Operation,
-  attempts: readonly AttemptRecord[],
-  last: AttemptResult | undefined,
-): Outcome | undefined {
-  if (!isMutating(operation) || last?.class === "ok") return undefined;
-  if (attempts.some((attempt) => attempt.class === "fault" || attempt.class === "lost")) return "unknown";
-  return last === undefined || last.class === "not_sent" ? "not_sent" : "refused";
+function outcomeOf({ attempts, last, mayHaveActed }: Conclusion): Outcome | undefined {
+  if (last?.class === "ok") return undefined;
+  if (mayHaveActed) return "unknown";
+  return attempts.every((attempt) => attempt.class === "not_sent") ? "not_sent" : "refused";
 }

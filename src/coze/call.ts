@@ -1,22 +1,15 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Operation, OperationInput } from "../operation.ts";
-import { attempt } from "./attempt.ts";
-import {
-  type AttemptRecord,
-  type CallResult,
-  conclude,
-  type Halt,
-  type RetryNotice,
-  recordOf,
-} from "./call-result.ts";
+import type { Admission } from "./admission.ts";
+import { attempt, requestOf } from "./attempt.ts";
+import { type AttemptRecord, type CallResult, conclude, type RetryNotice, recordOf } from "./call-result.ts";
 import type { AttemptResult } from "./classify.ts";
 import type { CozeClient } from "./exchange.ts";
-import type { Pacer } from "./pacer.ts";
+import { pause } from "./pause.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import { decideRetry } from "./retry-policy.ts";
-import type { Slots } from "./slots.ts";
 import type { CozeToken } from "./token.ts";
 
+/** What one call is made under. */
 export interface CallContext {
   /** When the time for the whole call is over, on the clock of `performance.now()`. */
   readonly deadlineAt: number;
@@ -26,33 +19,37 @@ export interface CallContext {
   readonly onRetry: (notice: RetryNotice) => void;
 }
 
-export interface CallerParts {
+/** What the calls share. */
+export interface CozeApiParts {
   readonly client: CozeClient;
   readonly token: CozeToken;
-  readonly slots: Slots;
-  readonly pacer: Pacer;
+  readonly admission: Admission;
   readonly budget: RetryBudget;
   readonly maxAttempts: number;
   readonly attemptTimeoutMs: number;
   readonly userAgent: string;
-  /** Told of each attempt and how many ms it took, for the metrics. */
+  /** Told of each attempt and how many ms it took. */
   readonly onAttempt: (operation: Operation, result: AttemptResult, ms: number) => void;
 }
 
+/** An attempt with less time than this, in ms, would most likely end as `unknown` and nothing else. */
+const usualLeastMs = 250;
+
 /** Carries out operations at Coze: attempts, waits and the decision when to stop. */
-export class CozeCaller {
-  readonly #parts: CallerParts;
+export class CozeApi {
+  readonly #parts: CozeApiParts;
   readonly #underWay = new Set<Promise<CallResult>>();
 
-  constructor(parts: CallerParts) {
+  constructor(parts: CozeApiParts) {
     this.#parts = parts;
   }
 
-  /**
-   * Makes one call with as many attempts as the policy allows. Never later than the deadline, never rejects for
-   * what Coze does.
-   * @throws {GatewayError} token_unavailable when there is no token to send.
-   */
+  /** How many calls are under way, waiting ones included. */
+  get underWay(): number {
+    return this.#underWay.size;
+  }
+
+  /** Makes one call with as many attempts as the policy allows; never later than the deadline, never rejects. */
   call(operation: Operation, input: OperationInput, context: CallContext): Promise<CallResult> {
     const result = this.#call(operation, input, context).finally(() => this.#underWay.delete(result));
     this.#underWay.add(result);
@@ -65,91 +62,81 @@ export class CozeCaller {
   }
 
   async #call(operation: Operation, input: OperationInput, context: CallContext): Promise<CallResult> {
-    const { token, budget, slots, pacer, maxAttempts, onAttempt } = this.#parts;
+    const { client, token, admission, budget, maxAttempts, userAgent, onAttempt } = this.#parts;
+    const { deadlineAt, signal } = context;
+    const request = requestOf(operation, input, userAgent, context.acceptLanguage);
+    const [timeoutMs, leastMs] = this.#attemptTimes(operation, remaining(deadlineAt));
     const attempts: AttemptRecord[] = [];
     let last: AttemptResult | undefined;
+    let mayHaveActed = false;
     let waitMs = 0;
     let tokenRetried = false;
-    token.use();
     budget.deposit();
     for (;;) {
-      const halt = await this.#admission(context);
-      if (halt) return conclude(operation, attempts, last, halt.stopped, halt);
+      const halt =
+        token.generation === 0
+          ? ({ stopped: "no_token", error: "token_unavailable" } as const)
+          : await admission.enter({ deadlineAt, leastMs, signal });
+      if (halt) return conclude(operation, { attempts, last, mayHaveActed, stopped: halt.stopped, halt });
       const startedAt = performance.now();
       const use = token.use();
-      last = await attempt(operation, input, {
-        ...this.#parts,
+      last = await attempt(request, {
+        client,
+        token,
         use,
-        acceptLanguage: context.acceptLanguage,
-        timeoutMs: this.#timeoutOf(operation, context),
-        signal: context.signal,
+        signal,
+        // Timers drop fractions: rounded down, the last attempt would leave time for one that nothing can come of.
+        timeoutMs: Math.ceil(Math.min(timeoutMs, remaining(deadlineAt))),
         fresh: last?.failure === "stale",
-      }).finally(() => slots.release());
+        onDone: () => admission.leave(),
+      });
       const ms = performance.now() - startedAt;
       const record = recordOf(last, attempts.length + 1, waitMs, ms);
       attempts.push(record);
+      mayHaveActed ||= last.mayHaveActed;
       onAttempt(operation, last, ms);
-      if (last.class === "throttled") pacer.throttled(performance.now(), last.retryAfterMs);
-      if (last.class === "token_rejected") await within(token.refresh(), remaining(context));
+      if (last.class === "throttled") admission.throttled(last.retryAfterMs);
+      if (last.class === "token_rejected") await waitAtMost(token.refresh(), remaining(deadlineAt));
       const decision = decideRetry({
         idempotency: operation.idempotency,
         result: last,
         attempts: attempts.length,
         maxAttempts,
-        remainingMs: remaining(context),
+        remainingMs: remaining(deadlineAt),
+        leastMs,
         newerToken: token.generation > use.generation,
         tokenRetried,
         budgetLeft: budget.canWithdraw,
         random: Math.random(),
       });
-      if (!decision.retry) return conclude(operation, attempts, last, decision.reason);
+      if (!decision.retry)
+        return conclude(operation, { attempts, last, mayHaveActed, stopped: decision.reason });
       // Nobody waits for a retry now, so none is logged or paid for.
-      if (context.signal?.aborted) return conclude(operation, attempts, last, "caller_gone");
+      if (signal?.aborted)
+        return conclude(operation, { attempts, last, mayHaveActed, stopped: "caller_gone" });
       if (decision.charged) budget.withdraw();
       tokenRetried ||= last.class === "token_rejected" || last.class === "refused";
       waitMs = decision.waitMs;
       context.onRetry({ ...record, reason: decision.reason, next_wait_ms: Math.round(waitMs) });
-      if (!(await pause(waitMs, context.signal))) return conclude(operation, attempts, last, "caller_gone");
+      await pause(waitMs, signal);
     }
   }
 
-  /** Waits for the brake and then for a free connection; says why not when neither comes in time. */
-  async #admission(context: CallContext): Promise<Halt | undefined> {
-    const { pacer, slots } = this.#parts;
-    const now = performance.now();
-    const brakeMs = pacer.reserve(now, remaining(context));
-    if (brakeMs === undefined) {
-      return { stopped: "no_time_left", error: "coze_throttled", retryAfterMs: pacer.waitMs(now) };
-    }
-    if (!(await pause(brakeMs, context.signal))) return { stopped: "caller_gone", error: "coze_unavailable" };
-    // A timer can fire late; a call without time left must not send what it cannot wait for.
-    if (remaining(context) === 0) return { stopped: "no_time_left", error: "coze_timeout" };
-    const refusal = await slots.acquire(remaining(context), context.signal);
-    if (refusal === "queue_full") return { stopped: "no_connection", error: "overloaded" };
-    if (refusal === "too_late") return { stopped: "no_time_left", error: "coze_timeout" };
-    if (refusal === "canceled") return { stopped: "caller_gone", error: "coze_unavailable" };
-    return undefined;
-  }
-
-  /** Timers drop fractions: rounded down, the last attempt would leave time for one that nothing can come of. */
-  #timeoutOf({ minAttemptTimeoutMs = 0 }: Operation, context: CallContext): number {
-    return Math.ceil(
-      Math.min(Math.max(this.#parts.attemptTimeoutMs, minAttemptTimeoutMs), remaining(context)),
-    );
+  /** Time for one attempt, and the least that is worth one; never more than half of a call whose time is short. */
+  #attemptTimes(
+    { minAttemptTimeoutMs = 0 }: Operation,
+    totalMs: number,
+  ): [timeoutMs: number, leastMs: number] {
+    const timeoutMs = Math.max(this.#parts.attemptTimeoutMs, minAttemptTimeoutMs);
+    return [timeoutMs, Math.min(Math.max(usualLeastMs, minAttemptTimeoutMs / 2), totalMs / 2)];
   }
 }
 
-function remaining(context: CallContext): number {
-  return Math.max(0, context.deadlineAt - performance.now());
+function remaining(deadlineAt: number): number {
+  return Math.max(0, deadlineAt - performance.now());
 }
 
-/** Waits; false when the caller is gone. */
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<boolean> {
-  if (ms > 0) await sleep(ms, undefined, signal && { signal }).catch(() => undefined);
-  return signal?.aborted !== true;
-}
-
-async function within(work: Promise<void>, ms: number): Promise<void> {
+async function waitAtMost(work: Promise<void>, ms: number): Promise<void> {
   const timeout = new AbortController();
   await Promise.race([work, pause(ms, timeout.signal)]);
   timeout.abort();

@@ -66,9 +66,12 @@ const tokenRejected = (meaning: string, source = "D"): CozeCode => ({
 /** Coze's "this token lacks a permission", sent for a wrong token too. */
 export const permissionMissingCode = 4101;
 
+/** Coze's "bad parameter", and with HTTP 404 its "no such path". */
+export const pathUnknownCode = 4000;
+
 /** Every code of Coze that is known, from FACTS (b). A code that is not here is `coze_error` and is not tried again. */
 export const cozeCodes: ReadonlyMap<number, CozeCode> = new Map([
-  [4000, invalid("bad parameter", "D, O")],
+  [pathUnknownCode, invalid("bad parameter", "D, O")],
   [4001, notFound("chat")],
   [4002, notFound("conversation")],
   [4003, invalid("meta_data over the limit")],

@@ -10,6 +10,7 @@ export interface ExchangeRequest {
   readonly body: string | undefined;
 }
 
+/** Where Coze is, and what is spent on it. */
 export interface CozeClientOptions {
   readonly origin: string;
   readonly connections: number;
@@ -17,6 +18,19 @@ export interface CozeClientOptions {
   readonly connectTimeoutMs: number;
   /** Larger replies are cut off, in bytes. */
   readonly maxReplyBytes?: number;
+}
+
+/** How one exchange is made. */
+export interface ExchangeOptions {
+  /** Withdraws a request that nobody waits for any more. */
+  readonly signal?: AbortSignal | undefined;
+  /** Uses a connection of its own. */
+  readonly fresh?: boolean;
+  /**
+   * Called once when the connection is free again. That can be later than the result: a request that was given up
+   * while its connection was being opened stays with undici until that has succeeded or failed.
+   */
+  readonly onDone?: () => void;
 }
 
 /**
@@ -31,12 +45,13 @@ export class CozeClient {
   readonly #maxReplyBytes: number;
 
   constructor(options: CozeClientOptions) {
-    this.#maxReplyBytes = options.maxReplyBytes ?? 4 * 1024 * 1024;
+    this.#maxReplyBytes = options.maxReplyBytes ?? 1024 * 1024;
     const shared: Pool.Options = {
       connections: options.connections,
       factory: (origin, settings) => new CountingClient(origin, settings),
       allowH2: false,
-      connect: { timeout: options.connectTimeoutMs },
+      // Said in so many words, as NODE_TLS_REJECT_UNAUTHORIZED=0 would otherwise hand the token to anybody.
+      connect: { timeout: options.connectTimeoutMs, rejectUnauthorized: true },
       // Time is kept by each exchange itself: undici's timers are coarse below a second (PITFALLS).
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -44,7 +59,8 @@ export class CozeClient {
     this.#pool = new Pool(options.origin, {
       ...shared,
       pipelining: 1,
-      // Shorter than any server's usual idle time, so that its FIN seldom crosses a request (FAULTS 8).
+      // Short, so that a server's FIN seldom crosses a request (FAULTS 8); one that announces its own idle time in
+      // `Keep-Alive` is believed up to the second value.
       keepAliveTimeout: 4_000,
       keepAliveMaxTimeout: 30_000,
       // A connection is given up after this long, so that a changed DNS answer is noticed (FAULTS 3).
@@ -55,27 +71,32 @@ export class CozeClient {
 
   /**
    * Sends one request and reads the whole reply. Never rejects and never takes longer than `timeoutMs`.
-   * @param options.signal withdraws a request that nobody waits for any more.
-   * @param options.fresh uses a connection of its own.
    */
   exchange(
     request: ExchangeRequest,
     timeoutMs: number,
-    { signal, fresh = false }: { readonly signal?: AbortSignal | undefined; readonly fresh?: boolean } = {},
+    { signal, fresh = false, onDone = () => undefined }: ExchangeOptions = {},
   ): Promise<Exchange> {
     return new Promise((resolve) => {
-      const handler = new ReplyCollector(this.#maxReplyBytes, (exchange) => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", cancel);
-        resolve(exchange);
-      });
+      const handler = new ReplyCollector(
+        this.#maxReplyBytes,
+        (exchange) => {
+          clearTimeout(timer);
+          signal?.removeEventListener("abort", cancel);
+          resolve(exchange);
+        },
+        onDone,
+      );
       const cancel = () => handler.giveUp("canceled", "the caller is gone");
       const timer = setTimeout(
         () => handler.giveUp("timeout", `no whole reply within ${timeoutMs} ms`),
         timeoutMs,
       );
       signal?.addEventListener("abort", cancel, { once: true });
-      if (signal?.aborted) return cancel();
+      if (signal?.aborted) {
+        cancel();
+        return onDone();
+      }
       const pool = fresh ? this.#freshPool : this.#pool;
       pool.dispatch(
         {

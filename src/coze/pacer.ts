@@ -25,6 +25,16 @@ export class Pacer {
   #sentInWindow = 0;
   #lastWindowRate = 0;
 
+  /** Sends a second that are allowed now; infinite while the brake is off. */
+  get rate(): number {
+    return this.#rate ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** ms for which nothing is sent, because Coze asked for it. */
+  coolDownMs(now: number): number {
+    return Math.max(0, this.#coolUntil - now);
+  }
+
   /**
    * Reserves the next turn to send.
    * @param mostWaitMs turns later than this are not reserved.
@@ -35,8 +45,22 @@ export class Pacer {
     const turnAt = Math.max(now, this.#coolUntil, this.#rate === undefined ? 0 : this.#nextTurnAt);
     if (turnAt - now > mostWaitMs) return undefined;
     if (this.#rate !== undefined) this.#nextTurnAt = turnAt + 1000 / this.#rate;
-    this.#count(now);
     return turnAt - now;
+  }
+
+  /** Gives a reserved turn back that was not used, so that the ones after it come earlier. */
+  giveBack(): void {
+    if (this.#rate !== undefined) this.#nextTurnAt -= 1000 / this.#rate;
+  }
+
+  /** Counts a send: from these the rate is taken when Coze throttles for the first time. */
+  sent(now: number): void {
+    if (now - this.#windowStart >= 1000) {
+      this.#lastWindowRate = now - this.#windowStart < 2000 ? this.#sentInWindow : 0;
+      this.#windowStart = now;
+      this.#sentInWindow = 0;
+    }
+    this.#sentInWindow += 1;
   }
 
   /** ms that a caller should wait: as long as Coze asks for, even where the gateway itself asks again before. */
@@ -69,14 +93,5 @@ export class Pacer {
     if (seconds < 1) return;
     this.#rate += seconds * increase;
     this.#rateChangedAt = now;
-  }
-
-  #count(now: number): void {
-    if (now - this.#windowStart >= 1000) {
-      this.#lastWindowRate = now - this.#windowStart < 2000 ? this.#sentInWindow : 0;
-      this.#windowStart = now;
-      this.#sentInWindow = 0;
-    }
-    this.#sentInWindow += 1;
   }
 }

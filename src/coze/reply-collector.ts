@@ -37,6 +37,7 @@ const certificateCode = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CER
 export class ReplyCollector implements Dispatcher.DispatchHandler {
   readonly #maxBytes: number;
   readonly #settle: (exchange: Exchange) => void;
+  readonly #done: () => void;
   /** Called just before the first byte leaves; true when the connection has served before. */
   onStart: () => boolean = () => false;
   #controller: Dispatcher.DispatchController | undefined;
@@ -47,9 +48,14 @@ export class ReplyCollector implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] = [];
   #length = 0;
 
-  constructor(maxBytes: number, settle: (exchange: Exchange) => void) {
+  /**
+   * @param settle gets the result, once.
+   * @param done is called, once, when undici has let go of the request.
+   */
+  constructor(maxBytes: number, settle: (exchange: Exchange) => void, done: () => void) {
     this.#maxBytes = maxBytes;
     this.#settle = settle;
+    this.#done = done;
   }
 
   /** Ends the exchange from our side; a request still waiting for a connection will not be sent any more. */
@@ -85,12 +91,14 @@ export class ReplyCollector implements Dispatcher.DispatchHandler {
     const [only] = this.#chunks;
     const body = only && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks, this.#length);
     this.#end({ kind: "reply", status: this.#status, headers: this.#headers, body });
+    this.#done();
   }
 
   onResponseError(_: unknown, error: Error): void {
     const [failure, detail] = describe(error, this.#controller !== undefined);
     const stale = failure === "reset" && this.#reused && this.#status === 0;
     this.#fail(stale ? "stale" : failure, detail);
+    this.#done();
   }
 
   #fail(failure: ExchangeFailure, detail: string): void {

@@ -3,17 +3,21 @@ import type { AttemptResult } from "./classify.ts";
 import { permissionMissingCode } from "./codes.ts";
 
 /** Why no further attempt was made; the reply and the log show it. */
-export type StopReason =
-  | "done"
-  | "refused"
-  | "maybe_done"
-  | "certificate"
-  | "token_retried"
-  | "attempts_used_up"
-  | "budget_empty"
-  | "no_time_left"
-  | "no_connection"
-  | "caller_gone";
+export const stopReasons = [
+  "done",
+  "refused",
+  "maybe_done",
+  "certificate",
+  "token_retried",
+  "attempts_used_up",
+  "budget_empty",
+  "no_time_left",
+  "no_connection",
+  "no_token",
+  "caller_gone",
+] as const;
+
+export type StopReason = (typeof stopReasons)[number];
 
 /** All that the decision rests on. Times in ms. */
 export interface RetryFacts {
@@ -23,6 +27,8 @@ export interface RetryFacts {
   readonly attempts: number;
   readonly maxAttempts: number;
   readonly remainingMs: number;
+  /** Less time than this is not worth an attempt. */
+  readonly leastMs: number;
   /** Whether a token came since the attempt took its own. */
   readonly newerToken: boolean;
   /** Whether the call was already repeated because of its token. */
@@ -60,8 +66,9 @@ export function decideRetry(facts: RetryFacts): RetryDecision {
   const stale = result.failure === "stale";
   const charged = !(result.class === "not_sent" || stale || (rejected && facts.newerToken));
   if (charged && !facts.budgetLeft) return stop("budget_empty");
-  const waitMs = rejected || stale ? 0 : backoff(result, attempts, facts.random);
-  if (waitMs >= facts.remainingMs) return stop("no_time_left");
+  const mostWaitMs = facts.remainingMs - facts.leastMs;
+  if (mostWaitMs <= 0 || (result.retryAfterMs ?? 0) > mostWaitMs) return stop("no_time_left");
+  const waitMs = rejected || stale ? 0 : Math.min(mostWaitMs, backoff(result, attempts, facts.random));
   return { retry: true, waitMs, charged, reason: result.class === "refused" ? "newer_token" : result.class };
 }
 

@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from "fastify";
-import type { CozeCaller } from "../coze/call.ts";
+import type { CozeApi } from "../coze/call.ts";
 import type { CallResult } from "../coze/call-result.ts";
 import { GatewayError, type GatewayErrorName, gatewayErrors } from "../errors.ts";
 import { isMutating, type Operation, type OperationInput } from "../operation.ts";
 import { redactCredentials } from "../telemetry/logger.ts";
 
 export interface ForwardOptions {
-  readonly coze: CozeCaller;
+  readonly coze: CozeApi;
   readonly requestTimeoutMs: number;
   /** Takes the Coze token out of a text. */
   readonly redact: (text: string) => string;
@@ -89,7 +89,7 @@ function failureOf(
       ...(last?.logid !== undefined && { logid: last.logid }),
     },
     ...("retryAfterS" in gatewayErrors[error] &&
-      retryAfterMs !== undefined && { retryAfterS: Math.ceil(retryAfterMs / 1000) }),
+      retryAfterMs !== undefined && { retryAfterS: Math.max(1, Math.ceil(retryAfterMs / 1000)) }),
   });
 }
 
@@ -101,7 +101,7 @@ function wordsOf(
 ): string[] {
   const words: string[] = [gatewayErrors[error].message];
   if (error === "coze_permission_missing") words.push(`Missing: ${operation.permission}.`);
-  if (msg) words.push(`Coze says: ${printable(redactCredentials(redact(msg)))}`);
+  if (msg) words.push(`Coze says: "${printable(redactCredentials(redact(msg)))}".`);
   return words;
 }
 

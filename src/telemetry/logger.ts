@@ -19,6 +19,7 @@ export function serializeError(error: unknown): {
   return { type: error.name, code, stack: error.stack };
 }
 
+/** How much is logged, where it goes, and what is taken out before. */
 export interface LoggerOptions {
   readonly level: string;
   readonly destination: DestinationStream;

@@ -17,6 +17,10 @@ export interface MetricSources {
   readonly retryBudget: () => number;
   readonly queueDepth: () => number;
   readonly tokenGeneration: () => number;
+  readonly callsUnderWay: () => number;
+  /** Sends a second that the brake allows; infinite while it is off. */
+  readonly sendRate: () => number;
+  readonly coolDownSeconds: () => number;
 }
 
 const prefix = "coze_gateway_";
@@ -42,6 +46,9 @@ export function createMetrics(sources: MetricSources): Metrics {
   collectDefaultMetrics({ register: registry });
   gauge("retry_budget_tokens", "Retries that could be paid now", sources.retryBudget);
   gauge("queue_depth", "Calls that wait for a connection to Coze", sources.queueDepth);
+  gauge("calls_under_way", "Calls to Coze under way, waiting ones included", sources.callsUnderWay);
+  gauge("send_rate", "Sends a second that throttling has left; +Inf: no brake", sources.sendRate);
+  gauge("cool_down_seconds", "Time for which Coze asked to be left alone", sources.coolDownSeconds);
   gauge("token_generation", "Coze tokens taken into use since the start", sources.tokenGeneration);
   return {
     registry,

@@ -18,6 +18,7 @@ function ended(as: AttemptResult["class"]): AttemptResult {
     retryAfterMs: undefined,
     body: undefined,
     failure: undefined,
+    mayHaveActed: as === "fault" || as === "lost",
     evidence: "evidence",
   };
 }
@@ -43,24 +44,29 @@ t.test("an outcome is never more certain than what was seen", async () => {
   fc.assert(
     fc.property(sequences, (sequence) => {
       const last = ended(sequence.at(-1) ?? "ok");
-      const { outcome, error } = conclude(deleteApiApp, records(sequence), last, "refused");
+      const mayHaveActed = sequence.some((as) => ended(as).mayHaveActed);
+      const { outcome, error } = conclude(deleteApiApp, {
+        attempts: records(sequence),
+        last,
+        mayHaveActed,
+        stopped: "refused",
+      });
       if (last.class === "ok") return outcome === undefined && error === undefined;
-      if (sequence.includes("fault") || sequence.includes("lost")) return outcome === "unknown";
-      return outcome === (last.class === "not_sent" ? "not_sent" : "refused");
+      if (mayHaveActed) return outcome === "unknown";
+      return outcome === (sequence.every((as) => as === "not_sent") ? "not_sent" : "refused");
     }),
   );
 });
 
 t.test("a read has no outcome, and a call that was never let through was not sent", async (t) => {
-  t.equal(conclude(listApiApps, records(["lost"]), ended("lost"), "attempts_used_up").outcome, undefined);
+  const lost = { attempts: records(["lost"]), last: ended("lost"), mayHaveActed: true } as const;
+  t.equal(conclude(listApiApps, { ...lost, stopped: "attempts_used_up" }).outcome, undefined);
   const halt = { stopped: "no_time_left", error: "coze_throttled", retryAfterMs: 7_000 } as const;
-  t.match(conclude(deleteApiApp, [], undefined, halt.stopped, halt), {
+  const { stopped } = halt;
+  t.match(conclude(deleteApiApp, { attempts: [], last: undefined, mayHaveActed: false, stopped, halt }), {
     outcome: "not_sent",
     error: "coze_throttled",
     retryAfterMs: 7_000,
   });
-  t.match(conclude(deleteApiApp, records(["lost"]), ended("lost"), halt.stopped, halt), {
-    outcome: "unknown",
-    error: "coze_error",
-  });
+  t.match(conclude(deleteApiApp, { ...lost, stopped, halt }), { outcome: "unknown", error: "coze_error" });
 });

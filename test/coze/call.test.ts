@@ -1,7 +1,8 @@
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
-import { CozeCaller } from "../../src/coze/call.ts";
+import { Admission } from "../../src/coze/admission.ts";
+import { CozeApi } from "../../src/coze/call.ts";
 import { CozeClient } from "../../src/coze/exchange.ts";
 import { Pacer } from "../../src/coze/pacer.ts";
 import { RetryBudget } from "../../src/coze/retry-budget.ts";
@@ -228,11 +229,10 @@ t.test("a call whose time is over is not sent", async (t) => {
   const coze = await startMisbehavingServer(t, success);
   const client = new CozeClient({ origin: coze.url, connections: 1, connectTimeoutMs: 1000 });
   t.teardown(() => client.close());
-  const caller = new CozeCaller({
+  const caller = new CozeApi({
     client,
     token: await CozeToken.open({ value: new Secret("sat_0123456789") }),
-    slots: new Slots(1, 1),
-    pacer: new Pacer(),
+    admission: new Admission(new Slots(1, 1), new Pacer()),
     budget: new RetryBudget(),
     maxAttempts: 3,
     attemptTimeoutMs: 1000,
@@ -255,7 +255,10 @@ t.test("without a token nothing is sent", async (t) => {
   const coze = await startMisbehavingServer(t, success);
   const gateway = await startGateway(t, coze.url, { COZE_TOKEN_FILE: "/nonexistent/token" });
   const reply = await callBy(gateway, "POST");
-  t.match(reply, { status: 503, body: { gateway: { error: "token_unavailable", attempts: 0 } } });
+  t.match(reply, {
+    status: 503,
+    body: { gateway: { error: "token_unavailable", attempts: 0, outcome: "not_sent", stopped: "no_token" } },
+  });
   t.equal(coze.connections(), 0);
 });
 

@@ -24,6 +24,7 @@ const failures: readonly ExchangeFailure[] = [
   "certificate",
   "timeout",
   "reset",
+  "stale",
   "bad_http",
   "too_large",
   "encoded",
@@ -35,6 +36,7 @@ t.test("what was not sent is not_sent, whatever went wrong; the rest is lost", a
   const words: Partial<Record<ExchangeFailure, string>> = {
     timeout: "coze_timeout",
     reset: "coze_unavailable",
+    stale: "coze_unavailable",
     canceled: "coze_unavailable",
   };
   for (const name of failures) {
@@ -48,13 +50,43 @@ t.test("what was not sent is not_sent, whatever went wrong; the rest is lost", a
   }
 });
 
-t.test("a code of the table decides, whatever the status", async () => {
+t.test("a code of the table decides, unless the status says that Coze failed", async () => {
+  const status = fc.integer({ min: 200, max: 599 }).filter((status) => status !== 404);
   fc.assert(
-    fc.property(fc.constantFrom(...cozeCodes), fc.integer({ min: 200, max: 599 }), ([code, line], status) => {
+    fc.property(fc.constantFrom(...cozeCodes), status, ([code, line], status) => {
       const result = classify(reply(status, JSON.stringify({ code, msg: "m" })), now);
-      return result.class === line.class && result.error === line.error && result.code === code;
+      if (result.code !== code) return false;
+      if (status >= 500 || status === 408)
+        return result.class === "fault" && result.error === "coze_unavailable";
+      return result.class === line.class && result.error === line.error;
     }),
   );
+});
+
+t.test("that it was not done is believed only where Coze says so without contradiction", async (t) => {
+  for (const [status, body] of [
+    [400, '{"code":4000}'],
+    [200, '{"code":4200}'],
+    [200, '{"code":4101}'],
+    [400, '{"code":99}'],
+    [401, ""],
+    [429, ""],
+    [403, "<html>"],
+  ] as const) {
+    t.equal(classify(reply(status, body), now).mayHaveActed, false, `${status} ${body}`);
+  }
+  for (const [status, body] of [
+    [429, '{"code":0}'],
+    [401, '{"code":0}'],
+    [500, '{"code":4000}'],
+    [504, '{"code":4009}'],
+    [500, '{"code":4100}'],
+    [303, ""],
+    [200, '{"code":99}'],
+    [200, '{"code":5000}'],
+  ] as const) {
+    t.equal(classify(reply(status, body), now).mayHaveActed, true, `${status} ${body}`);
+  }
 });
 
 t.test("ok is code 0 under a 2xx, and only that", async () => {
@@ -89,6 +121,9 @@ for (const [status, body, found, error] of [
   [403, "<html>", "refused", "coze_blocked"],
   [403, '{"code":99}', "refused", "coze_error"],
   [404, '{"code":0}', "lost", "coze_malformed"],
+  [429, '{"code":0}', "lost", "coze_malformed"],
+  [404, '{"code":4000}', "refused", "coze_error"],
+  [404, '{"code":4200}', "refused", "coze_not_found"],
   [302, "", "refused", "coze_error"],
   [200, '{"code":99}', "refused", "coze_error"],
   [400, "", "refused", "coze_error"],

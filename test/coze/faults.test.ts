@@ -20,8 +20,8 @@ interface Case {
   readonly answer: Answer;
   readonly status: number;
   readonly error: string;
-  /** `doubtful`: Coze may have done it. `refused`: it did not. */
-  readonly kind: "doubtful" | "refused" | "token";
+  /** `doubtful`: Coze may have done it. `unexplained`: so it may, but it is not asked again. `refused`: it did not. */
+  readonly kind: "doubtful" | "unexplained" | "refused" | "token";
   readonly attemptTimeoutMs?: string;
 }
 
@@ -126,7 +126,8 @@ const cases: readonly Case[] = [
   { name: "13: quota", answer: body(envelope(4011)), status: 429, error: "coze_quota", kind: "refused" },
   { name: "13: blocked", answer: body(envelope(4102)), status: 502, error: "coze_blocked", kind: "refused" },
   { name: "13: internal", answer: body(envelope(5000)), ...unavailable },
-  { name: "13: unknown code", answer: body(envelope(123_456)), ...unknown },
+  { name: "13: unknown code with 200", answer: body(envelope(123_456)), ...unknown, kind: "unexplained" },
+  { name: "13: unknown code with 400", answer: bytes(wireReply(400, envelope(123_456))), ...unknown },
   {
     name: "14: code as text",
     answer: body(envelope("4000")),
@@ -211,9 +212,9 @@ const cases: readonly Case[] = [
 
 /** How often a call goes out and what is known after it, by what the fault leaves open and by the retry class. */
 function expected(kind: Case["kind"], method: Method): Pick<Verdict, "attempts" | "outcome" | "stopped"> {
-  const outcome = kind === "doubtful" ? "unknown" : "refused";
+  const outcome = kind === "doubtful" || kind === "unexplained" ? "unknown" : "refused";
   const known = { outcome: method === "GET" ? undefined : outcome };
-  if (kind === "refused") return { ...known, attempts: 1, stopped: "refused" };
+  if (kind === "refused" || kind === "unexplained") return { ...known, attempts: 1, stopped: "refused" };
   if (kind === "token") return { ...known, attempts: 2, stopped: "token_retried" };
   if (method === "POST") return { ...known, attempts: 1, stopped: "maybe_done" };
   return { ...known, attempts: 3, stopped: "attempts_used_up" };

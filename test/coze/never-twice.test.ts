@@ -89,7 +89,19 @@ const steps: readonly Step[] = [
   says("gzip", wireReply(200, "x", { "content-encoding": "gzip" })),
   says("two lengths", wireReply(200, envelope(0), { "content-length": ["3", "4"] })),
   refusal("invalid", wireReply(400, envelope(4000))),
-  refusal("unknown code", wireReply(200, envelope(123))),
+  refusal("unknown code", wireReply(400, envelope(123))),
+  says("unknown code with 200", wireReply(200, envelope(123))),
+  says("redirect", wireReply(303, "", { location: "/done" })),
+  ...[
+    [429, 0],
+    [401, 0],
+    [400, 0],
+    [500, 4013],
+    [504, 4009],
+    [500, 4100],
+    [500, 4000],
+    [503, 4101],
+  ].map(([status = 0, code = 0]) => says(`${status} with code ${code}`, wireReply(status, envelope(code)))),
   refusal("token rejected", wireReply(401, envelope(4100))),
 ];
 

@@ -14,7 +14,7 @@ function rate(pacer: Pacer, now: number): number {
 /** A pacer that has sent so many in the second that ends now. */
 function busy(sent: number, now: number): Pacer {
   const pacer = new Pacer();
-  for (let at = 0; at < sent; at += 1) pacer.reserve(now - 500, long);
+  for (let at = 0; at < sent; at += 1) pacer.sent(now - 500);
   return pacer;
 }
 
@@ -50,14 +50,14 @@ t.test("the first throttling halves what was sent in the last second", async (t)
 
 t.test("a window that has just begun does not hide what the one before it sent", async (t) => {
   const pacer = busy(80, 10_000);
-  pacer.reserve(10_600, long);
+  pacer.sent(10_600);
   pacer.throttled(10_600, undefined);
   t.equal(rate(pacer, 10_600), 40);
 });
 
 t.test("what was sent long ago does not count", async (t) => {
   const pacer = busy(80, 10_000);
-  pacer.reserve(60_000, long);
+  pacer.sent(60_000);
   pacer.throttled(60_000, undefined);
   t.equal(rate(pacer, 60_000), 1, "the least rate: recovery has to be noticed");
 });
@@ -138,4 +138,22 @@ t.test("a hint of days is told to callers, and Coze is asked again after a minut
   t.equal(pacer.waitMs(1000), days - 1000);
   t.equal(pacer.reserve(1000, long), 59_000);
   t.ok(pacer.waitMs(60_001) < 60_000, "nobody is told of days any more");
+});
+
+t.test("a turn that was given back goes to the next one", async (t) => {
+  const pacer = new Pacer();
+  pacer.giveBack();
+  pacer.throttled(0, undefined);
+  t.equal(pacer.rate, 1);
+  const first = pacer.reserve(0, long);
+  t.equal(pacer.reserve(0, long), (first ?? 0) + 1000);
+  pacer.giveBack();
+  t.equal(pacer.reserve(0, long), (first ?? 0) + 1000);
+});
+
+t.test("rate and cool-down can be read", async (t) => {
+  const pacer = new Pacer();
+  t.same([pacer.rate, pacer.coolDownMs(0)], [Number.POSITIVE_INFINITY, 0]);
+  pacer.throttled(0, 2_000);
+  t.same([pacer.rate, pacer.coolDownMs(500), pacer.coolDownMs(3_000)], [1, 1_500, 0]);
 });

@@ -6,7 +6,14 @@ import { type Exchange, ReplyCollector } from "../../src/coze/reply-collector.ts
 function collector(start?: "new" | "reused") {
   const settled: Exchange[] = [];
   const aborted: string[] = [];
-  const reply = new ReplyCollector(10, (exchange) => void settled.push(exchange));
+  let done = 0;
+  const reply = new ReplyCollector(
+    10,
+    (exchange) => void settled.push(exchange),
+    () => {
+      done += 1;
+    },
+  );
   const controller = {
     aborted: false,
     paused: false,
@@ -17,18 +24,18 @@ function collector(start?: "new" | "reused") {
   };
   if (start === "reused") reply.onStart = () => true;
   if (start) reply.onRequestStart(controller);
-  return { reply, controller, settled, aborted };
+  return { reply, controller, settled, aborted, done: () => done };
 }
 
 const coded = (code: string) => Object.assign(new Error("quotes what was sent"), { code });
 
 t.test("a reply in one piece or many is given whole, and once", async (t) => {
   for (const pieces of [["abcdef"], ["ab", "cd", "ef"]]) {
-    const { reply, settled } = collector("new");
+    const { reply, settled, done } = collector("new");
     reply.onResponseStart(undefined, 200, { a: "b" });
     for (const piece of pieces) reply.onResponseData(undefined, Buffer.from(piece));
     reply.onResponseEnd();
-    reply.onResponseError(undefined, coded("ECONNRESET"));
+    t.equal(done(), 1);
     t.same(settled, [{ kind: "reply", status: 200, headers: { a: "b" }, body: Buffer.from("abcdef") }]);
   }
 });
@@ -77,10 +84,13 @@ t.test("too much or compressed content is cut off", async (t) => {
 });
 
 t.test("what was given up while it waited is not sent any more", async (t) => {
-  const { reply, controller, settled, aborted } = collector();
+  const { reply, controller, settled, aborted, done } = collector();
   reply.giveUp("timeout", "too late");
   t.match(settled, [{ failure: "timeout", sent: false }]);
   reply.onRequestStart(controller);
   t.match(aborted, [/before it was sent/]);
+  t.equal(done(), 0, "undici still holds it");
+  reply.onResponseError(undefined, coded("UND_ERR_ABORTED"));
+  t.equal(done(), 1);
   t.equal(settled.length, 1);
 });

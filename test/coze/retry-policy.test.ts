@@ -24,6 +24,7 @@ const facts: fc.Arbitrary<RetryFacts> = fc.record({
   attempts: fc.integer({ min: 1, max: 6 }),
   maxAttempts: fc.integer({ min: 1, max: 6 }),
   remainingMs: fc.double({ min: 0, max: 20_000, noNaN: true }),
+  leastMs: fc.constantFrom(0, 250, 4_000),
   newerToken: fc.boolean(),
   tokenRetried: fc.boolean(),
   budgetLeft: fc.boolean(),
@@ -41,6 +42,7 @@ const usual: RetryFacts = {
   attempts: 1,
   maxAttempts: 3,
   remainingMs: 10_000,
+  leastMs: 250,
   newerToken: false,
   tokenRetried: false,
   budgetLeft: true,
@@ -59,10 +61,10 @@ t.test("never more than maxAttempts", async () => {
   always((given) => given.attempts < given.maxAttempts || !decideRetry(given).retry);
 });
 
-t.test("never a wait that the time left does not cover", async () => {
+t.test("never a wait that does not leave the time that an attempt needs", async () => {
   always((given) => {
     const decision = decideRetry(given);
-    return !decision.retry || (decision.waitMs >= 0 && decision.waitMs < given.remainingMs);
+    return !decision.retry || (decision.waitMs >= 0 && decision.waitMs + given.leastMs <= given.remainingMs);
   });
 });
 
@@ -161,7 +163,7 @@ t.test("the other reasons to stop", async (t) => {
   t.same(decideRetry({ ...usual, attempts: 3 }), { retry: false, reason: "attempts_used_up" });
   const result = ended({ class: "throttled", retryAfterMs: 10_000 });
   t.same(decideRetry({ ...usual, result, random: 0 }), { retry: false, reason: "no_time_left" });
-  t.same(decideRetry({ ...usual, result, random: 0, remainingMs: 10_001 }), {
+  t.same(decideRetry({ ...usual, result, random: 0.9, remainingMs: 10_250 }), {
     retry: true,
     waitMs: 10_000,
     charged: true,

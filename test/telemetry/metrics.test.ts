@@ -10,6 +10,9 @@ t.test("gauges are read at the time of the scrape", async (t) => {
     retryBudget: () => 19.5,
     queueDepth: () => depth,
     tokenGeneration: () => 2,
+    callsUnderWay: () => 3,
+    sendRate: () => Number.POSITIVE_INFINITY,
+    coolDownSeconds: () => 1.5,
   });
   t.match(await registry.metrics(), /\ncoze_gateway_queue_depth 1\n/);
   depth = 5;
@@ -17,11 +20,21 @@ t.test("gauges are read at the time of the scrape", async (t) => {
   t.match(text, /\ncoze_gateway_queue_depth 5\n/);
   t.match(text, /\ncoze_gateway_retry_budget_tokens 19\.5\n/);
   t.match(text, /\ncoze_gateway_token_generation 2\n/);
+  t.match(text, /\ncoze_gateway_calls_under_way 3\n/);
+  t.match(text, /\ncoze_gateway_send_rate \+Inf\n/);
+  t.match(text, /\ncoze_gateway_cool_down_seconds 1\.5\n/);
   t.match(text, /\nprocess_cpu_seconds_total /, "and Node's own metrics are there");
 });
 
 t.test("two gateways in one process do not share their numbers", async (t) => {
-  const sources = { retryBudget: () => 0, queueDepth: () => 0, tokenGeneration: () => 0 };
+  const sources = {
+    retryBudget: () => 0,
+    queueDepth: () => 0,
+    tokenGeneration: () => 0,
+    callsUnderWay: () => 0,
+    sendRate: () => Number.POSITIVE_INFINITY,
+    coolDownSeconds: () => 0,
+  };
   const [one, two] = [createMetrics(sources), createMetrics(sources)];
   one.authFailures.inc({ reason: "missing" });
   t.match(await one.registry.metrics(), 'reason="missing"} 1');
