@@ -2,13 +2,13 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Logger } from "pino";
 import type { Policy } from "./callers/policy.ts";
 import type { Config } from "./config/config.ts";
-import type { CozeCaller } from "./coze/call.ts";
+import type { CozeApi } from "./coze/call.ts";
 import type { CozeToken } from "./coze/token.ts";
 import { addBodyParser, maxBodyBytes } from "./http/body.ts";
 import { addContext, requestId } from "./http/context.ts";
-import { errorHandler } from "./http/error-reply.ts";
+import { asGatewayError, errorHandler } from "./http/error-reply.ts";
 import { addHealth, type ReadinessCheck } from "./http/health.ts";
-import { malformedHttp } from "./http/malformed.ts";
+import { addMalformed } from "./http/malformed.ts";
 import { addNotFound } from "./http/not-found.ts";
 import { addOpenapi } from "./http/openapi.ts";
 import { addOperations } from "./http/operations.ts";
@@ -21,7 +21,7 @@ export interface Parts {
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly token: CozeToken;
-  readonly coze: CozeCaller;
+  readonly coze: CozeApi;
   /** The callers' policy in force now. */
   readonly policy: () => Policy;
   readonly readiness: readonly ReadinessCheck[];
@@ -43,6 +43,8 @@ export async function build(config: Config, parts: Parts): Promise<FastifyInstan
     // A caller that sends its request more slowly than this is cut off with 408.
     requestTimeout: config.REQUEST_TIMEOUT_MS,
     keepAliveTimeout: 72_000,
+    // A connection on which no byte moves for so long while a request is on it, since its caller does not read.
+    connectionTimeout: config.REQUEST_TIMEOUT_MS + 30_000,
     exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: "idle",
@@ -54,13 +56,16 @@ export async function build(config: Config, parts: Parts): Promise<FastifyInstan
       headersTimeout: config.REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: 1000,
     },
-    clientErrorHandler: malformedHttp(log),
     frameworkErrors: (error, request, reply) => {
       // No hook runs for these, so neither does the request log.
-      log.info({ event: "malformed", request_id: request.id, code: error.code }, "malformed request");
+      const word = asGatewayError(error).error;
+      const line = { event: "malformed", request_id: request.id, error: word, code: error.code };
+      log.info({ ...line, remote_address: request.ip }, "malformed request");
+      metrics.requests.inc({ operation: "other", error: word });
       answerError(error, request, reply);
     },
   });
+  addMalformed(app, log, metrics);
   addContext(app);
   app.setErrorHandler(answerError);
   addRequestLog(app, metrics);

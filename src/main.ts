@@ -39,7 +39,10 @@ async function main(): Promise<void> {
   if (running) watchSignals(running);
 }
 
-/** The first signal stops gracefully and within a bound, the second at once. */
+/** In a terminal a Ctrl-C comes twice under npm: from the terminal to all, and passed on by npm. */
+const sameSignalMs = 500;
+
+/** The first signal stops gracefully and within a bound, a later one at once. */
 function watchSignals({ stop, stopWithinMs, onFatal }: Running): void {
   let stopping = false;
   const end = (exitCode: 0 | 1) => {
@@ -58,8 +61,14 @@ function watchSignals({ stop, stopWithinMs, onFatal }: Running): void {
     onFatal(error);
     end(1);
   };
-  process.on("SIGTERM", () => end(0));
-  process.on("SIGINT", () => end(0));
+  let signalledAt: number | undefined;
+  const signalled = () => {
+    const now = performance.now();
+    signalledAt ??= now;
+    if (!stopping || now - signalledAt > sameSignalMs) end(0);
+  };
+  process.on("SIGTERM", signalled);
+  process.on("SIGINT", signalled);
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
 }

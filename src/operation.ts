@@ -4,6 +4,7 @@
  */
 export type IdempotencyClass = "safe" | "idempotent" | "once";
 
+/** Any value that JSON can hold. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** A JSON Schema (2020-12) object: validates the request, and stands in the OpenAPI document as it is. */
@@ -50,7 +51,10 @@ export interface OperationInput {
   readonly body: Json | undefined;
 }
 
-/** The path and query to send to Coze, every value percent-encoded; a query value stays as the caller gave it. */
+/**
+ * The path and query to send to Coze, every value percent-encoded; a query value goes as validation left it, so that
+ * `page_size=0x10` becomes 16.
+ */
 export function requestTarget(operation: Operation, input: OperationInput): string {
   const path = operation.path.replace(/:(\w+)/g, (_, name: string) =>
     encodeURIComponent(input.params[name] ?? ""),

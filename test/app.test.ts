@@ -1,3 +1,7 @@
+import { once } from "node:events";
+import { Agent, request } from "node:http";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { mintKey } from "../src/callers/key.ts";
 import { type GatewayErrorName, gatewayErrors } from "../src/errors.ts";
@@ -115,12 +119,57 @@ t.test("while draining every reply asks for the connection to be closed", async 
   }
 });
 
+t.test(
+  "a connection on which nothing moves is cut, but no idle one and no request in its time",
+  async (t) => {
+    const coze = await startSandbox(t);
+    const { gateway, port, key } = await startGateway(t, coze.url, { REQUEST_TIMEOUT_MS: "20000" });
+    const { server } = gateway.app;
+    t.equal(server.timeout, 50_000, "well after the time of a request");
+    server.timeout = 300;
+    const agent = new Agent({ keepAlive: true });
+    t.teardown(() => agent.destroy());
+    const get = async (path: string) => {
+      const sent = request({ agent, port, path, headers: { authorization: `Bearer ${key}` } }).end();
+      const [reply] = await once(sent, "response");
+      reply.resume();
+      await once(reply, "end");
+      return sent.reusedSocket;
+    };
+    await get("/livez");
+    await sleep(700);
+    t.equal(await get("/livez"), true, "an idle connection is kept");
+    coze.sandbox.faults.add({ delay_ms: 5_000 });
+    await t.rejects(get("/v1/api_apps"), { code: "ECONNRESET" }, "what the limit does, were it this short");
+  },
+);
+
+t.test("a caller that does not read its reply does not hold it for ever", async (t) => {
+  const coze = await startSandbox(t);
+  const { gateway, port, key, lines } = await startGateway(t, coze.url);
+  gateway.app.server.timeout = 300;
+  // Together more than the sockets' buffers take.
+  coze.sandbox.faults.add({ body: `{"code":0,"data":"${"x".repeat(1_000_000)}"}`, times: 20 });
+  const list = `GET /v1/api_apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\n\r\n`;
+  const socket = connect(port, "127.0.0.1").on("error", () => undefined);
+  t.teardown(() => socket.destroy());
+  socket.write(list.repeat(20));
+  await until(() => lines().some(({ aborted }) => aborted === true));
+});
+
 t.test("a target that cannot be decoded has a line of its own, without its text", async (t) => {
   const coze = await startSandbox(t);
-  const { port, lines, text } = await startGateway(t, coze.url);
+  const { port, lines, text, gateway } = await startGateway(t, coze.url);
   const { headers } = await exchange(port, "GET /canary%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   const [line, ...more] = lines().filter(({ event }) => event === "malformed");
-  t.match(line, { code: "FST_ERR_BAD_URL", request_id: headers.get("x-request-id") });
+  t.match(line, {
+    code: "FST_ERR_BAD_URL",
+    error: "malformed_http",
+    request_id: headers.get("x-request-id"),
+    remote_address: "127.0.0.1",
+  });
+  const { body } = await gateway.admin.inject("/metrics");
+  t.match(body, 'requests_total{operation="other",error="malformed_http"} 1\n');
   t.same(more, []);
   t.notMatch(text(), "canary");
 });

@@ -122,8 +122,10 @@ t.test(
     t.ok(hooks.length >= 4);
     for (const { path, call } of hooks) t.notMatch(call, /\.(send|redirect|hijack)\(/, path);
     // Hooks that a route names: all come from here.
-    const routeHooks = [...sources].flatMap(([, text]) => codeOf(text).match(/\bon[A-Z]\w+: \[.*\]/g) ?? []);
-    t.strictSame(routeHooks, ["onRequest: [identify(policy), permit(operation)]"]);
+    const routeHooks = [...sources].flatMap(
+      ([, text]) => codeOf(text).match(/\b(on(Request|Send|Response)|pre[A-Z]\w+): .*/g) ?? [],
+    );
+    t.strictSame(routeHooks, ["onRequest: guard(operation, policy),"]);
     t.notMatch(codeOf(sources.get("src/http/guard.ts") ?? ""), /reply|\.send\(/);
   },
 );

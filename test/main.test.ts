@@ -1,7 +1,9 @@
 import { execFile, execFileSync } from "node:child_process";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import t from "tap";
 import { files } from "./commands/files.ts";
@@ -178,14 +180,30 @@ t.test("SIGTERM under load: not ready at once, what is under way is answered, ex
   t.strictSame(events(program).slice(-1), ["stopped"]);
 });
 
-t.test("SIGINT stops as gracefully, a second signal at once", async (t) => {
+t.test("SIGINT stops as gracefully, a second signal later at once", async (t) => {
   const { program } = await serve(t, { DRAIN_DELAY_MS: "300000" });
   program.child.kill("SIGINT");
   await program.prints(/"event":"draining"/);
   t.match(program.lines().at(-1), { event: "draining", delay_ms: 300_000 });
+  await sleep(600);
   program.child.kill("SIGTERM");
   t.equal(await program.ended(), 1);
   t.notMatch(program.stdout(), '"event":"stopped"');
+});
+
+t.test("Ctrl-C under npm comes twice at once, and is one signal: nothing is left behind", async (t) => {
+  const temporary = t.testdir();
+  const environment = { ...ports, TMPDIR: temporary, DRAIN_DELAY_MS: "300" };
+  const program = startProgram(t, ["serve", "--sandbox"], environment);
+  await program.prints(/Stop with Ctrl-C/);
+  t.match(readdirSync(temporary), [/^coze-gateway-/]);
+  program.child.kill("SIGINT");
+  // Two that wait together would be one to the process.
+  await program.prints(/"event":"draining"/);
+  program.child.kill("SIGINT");
+  t.equal(await program.ended(), 0);
+  t.equal(events(program).at(-1), "stopped");
+  t.strictSame(readdirSync(temporary), []);
 });
 
 t.test("a delete whose caller hung up just before SIGTERM still gets done and logged", async (t) => {
@@ -271,6 +289,14 @@ for (const [name, [patch, last]] of Object.entries(stuck)) {
     t.equal(events(program).at(-1), last);
   });
 }
+
+t.test("the first line of readiness says which version serves, and in front of which Coze", async (t) => {
+  const { program, cozeUrl, url } = await serve(t);
+  const line = program.lines().find(({ event }) => event === "listening");
+  t.match(line, { version: /^\d+\.\d+\.\d+$/, coze_base_url: cozeUrl, url });
+  program.child.kill("SIGTERM");
+  t.equal(await program.ended(), 0);
+});
 
 t.test("serve without --sandbox never loads the sandbox", async (t) => {
   const hook = `import { registerHooks } from "node:module";

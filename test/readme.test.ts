@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import t from "tap";
 import { parsePolicy } from "../src/callers/policy.ts";
 import { variables } from "../src/config/config.ts";
+import { stopReasons } from "../src/coze/retry-policy.ts";
 import { gatewayErrors } from "../src/errors.ts";
 import { operations } from "../src/operations/registry.ts";
 import { startGateway, startSandbox } from "./helpers/gateway.ts";
@@ -72,6 +73,8 @@ t.test("tables say what the code says", async (t) => {
       idempotency,
     ]),
   );
+  const listed = /`gateway\.stopped` is one of ([^.]+)\./.exec(readme)?.[1] ?? "";
+  t.same([...listed.matchAll(/`(\w+)`/g)].map(([, reason]) => reason).sort(), [...stopReasons].sort());
   const packages = table("| package | why |").flatMap(([names = ""]) => names.split(", "));
   t.same(packages.sort(), Object.keys(manifest.dependencies).sort());
   t.equal(

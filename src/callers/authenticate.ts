@@ -15,13 +15,15 @@ const nobody: Credential = {
 /** Why a credential was refused: for the log and the metric, not for the caller, who could probe with it. */
 export type Refusal = "missing" | "repeated" | "malformed" | "unknown" | "expired";
 
-/** A 401 that remembers why. */
+/** A 401 that remembers why, and whose key it was where that is proved. */
 export class AuthenticationError extends GatewayError {
   readonly refusal: Refusal;
+  readonly callerId: string | undefined;
 
-  constructor(refusal: Refusal, message?: string) {
-    super("unauthenticated", message === undefined ? {} : { message });
+  constructor(refusal: Refusal, details: { readonly message?: string; readonly callerId?: string } = {}) {
+    super("unauthenticated", details.message === undefined ? {} : { message: details.message });
     this.refusal = refusal;
+    this.callerId = details.callerId;
   }
 }
 
@@ -36,7 +38,7 @@ export function authenticate(headers: readonly string[], policy: Policy, now: nu
   const [header] = headers;
   if (header === undefined) throw new AuthenticationError("missing");
   if (headers.length > 1)
-    throw new AuthenticationError("repeated", "Send one Authorization header, not several.");
+    throw new AuthenticationError("repeated", { message: "Send one Authorization header, not several." });
   if (header.length > maxCredentialLength) throw new AuthenticationError("malformed");
   const key = /^bearer +(\S+) *$/i.exec(header)?.[1];
   if (key === undefined) throw new AuthenticationError("malformed");
@@ -44,6 +46,7 @@ export function authenticate(headers: readonly string[], policy: Policy, now: nu
   const credential = policy.credentials.get(hash) ?? nobody;
   const known = timingSafeEqual(Buffer.from(hash, "hex"), credential.hash);
   if (!known || callerOfKey(key) !== credential.caller.id) throw new AuthenticationError("unknown");
-  if (credential.expiresAt <= now) throw new AuthenticationError("expired");
+  if (credential.expiresAt <= now)
+    throw new AuthenticationError("expired", { callerId: credential.caller.id });
   return credential.caller;
 }

@@ -1,6 +1,7 @@
 import { parseDocument } from "yaml";
 import * as z from "zod";
 import { permissions } from "../operations/registry.ts";
+import { apiAppIdPattern } from "../operations/schemas.ts";
 import { redactCredentials } from "../telemetry/logger.ts";
 import { callerIdPattern } from "./key.ts";
 
@@ -14,7 +15,7 @@ const grant = z.strictObject({
     )
     .min(1, "a grant without permissions grants nothing"),
   api_app_ids: z.union(
-    [z.literal("all"), z.array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/)).min(1)],
+    [z.literal("all"), z.array(z.string().regex(new RegExp(apiAppIdPattern))).min(1)],
     'must be "all" or a list of app ids; quote the ids, 19 digits do not fit a number',
   ),
 });
@@ -37,6 +38,7 @@ const callersFile = z.strictObject({ callers: z.array(caller) });
 
 /** Who may call: one entry of the callers file. */
 export type Caller = z.output<typeof caller>;
+/** Permissions, and the callback apps that they hold for. */
 export type Grant = Caller["grants"][number];
 
 /** A live or expired key and whose it is. `expires_at` is in ms since the epoch. */
@@ -52,6 +54,9 @@ export interface Policy {
   /** By hex SHA-256 of the key. */
   readonly credentials: ReadonlyMap<string, Credential>;
 }
+
+/** Knows nobody, so everybody is refused. */
+export const emptyPolicy: Policy = { callers: [], credentials: new Map() };
 
 /** Mistakes that are named; a file with more is wrong as a whole, and the message has to fit a log line. */
 const mostLines = 50;

@@ -3,12 +3,15 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { build } from "../app.ts";
-import { parsePolicy } from "../callers/policy.ts";
+import { emptyPolicy } from "../callers/policy.ts";
 import { variables } from "../config/config.ts";
 import { CozeToken } from "../coze/token.ts";
 import { wire } from "../gateway.ts";
 import { Secret } from "../secret.ts";
 import type { Terminal } from "./command.ts";
+
+/** What a gateway that only describes itself is told: nobody may call, and it is not stopping. */
+export const idle = { policy: () => emptyPolicy, draining: () => false };
 
 /** The document in both forms, generated from the routes as they are registered. */
 export async function describeApi(): Promise<{ json: string; yaml: string }> {
@@ -17,9 +20,7 @@ export async function describeApi(): Promise<{ json: string; yaml: string }> {
   const { parts, closeParts } = wire(config, {
     token,
     log: pino({ enabled: false }),
-    // Nothing listens, so nobody asks for either.
-    policy: parsePolicy.bind(undefined, "callers: []"),
-    draining: Boolean.bind(undefined, false),
+    ...idle,
   });
   const app = await build(config, parts);
   await app.ready();

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { DestinationStream } from "pino";
 import { type Config, ConfigError, loadConfig } from "../config/config.ts";
-import { type Gateway, openGateway } from "../gateway.ts";
+import { type Gateway, openGateway, version } from "../gateway.ts";
 import { standardOutput } from "../telemetry/logger.ts";
 import type { Running, Terminal } from "./command.ts";
 
@@ -76,7 +76,14 @@ async function listen({ app, admin, log, close }: Gateway, config: Config): Prom
   try {
     const adminUrl = await admin.listen({ host: config.HOST, port: config.ADMIN_PORT });
     const url = await app.listen({ host: config.HOST, port: config.PORT });
-    log.info({ event: "listening", url, admin_url: adminUrl }, "ready for callers and operators");
+    const line = {
+      event: "listening",
+      url,
+      admin_url: adminUrl,
+      version,
+      coze_base_url: config.COZE_BASE_URL,
+    };
+    log.info(line, "ready for callers and operators");
     return url;
   } catch (error) {
     await close();

@@ -1,14 +1,6 @@
 import * as z from "zod";
 import { Secret } from "../secret.ts";
 
-const milliseconds = (least: number, most: number, fallback: number) =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/, "must be a whole number of milliseconds")
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, `must be between ${least} and ${most}`)
-    .default(fallback);
-
 const count = (least: number, most: number, fallback: number) =>
   z
     .string()
@@ -43,7 +35,9 @@ export const variables = z.object({
     .transform((value) => new Secret(value))
     .optional()
     .describe("The Coze token itself, for development"),
-  COZE_MAX_CONNECTIONS: count(1, 10_000, 128).describe("Most connections to Coze, and so calls at one time"),
+  COZE_MAX_CONNECTIONS: count(1, 10_000, 128).describe(
+    "Most calls under way at Coze at one time, each on a connection of its own",
+  ),
   COZE_MAX_QUEUE: count(0, 100_000, 1024).describe("Most calls that wait for a connection; more are refused"),
   CALLERS_FILE: path
     .optional()
@@ -51,17 +45,13 @@ export const variables = z.object({
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error")
     .default("info")
-    .describe("Least level that is logged"),
-  REQUEST_TIMEOUT_MS: milliseconds(100, 600_000, 10_000).describe(
-    "Time for one request, all attempts included",
-  ),
-  ATTEMPT_TIMEOUT_MS: milliseconds(50, 600_000, 4_000).describe(
+    .describe("Least level that is logged; the lines of requests are `info`"),
+  REQUEST_TIMEOUT_MS: count(100, 600_000, 10_000).describe("Time for one request, all attempts included"),
+  ATTEMPT_TIMEOUT_MS: count(50, 600_000, 4_000).describe(
     "Time for one attempt at Coze (update: at least 8 s)",
   ),
   MAX_ATTEMPTS: count(1, 10, 3).describe("Most attempts at Coze for one request"),
-  DRAIN_DELAY_MS: milliseconds(0, 300_000, 5_000).describe(
-    "Time to keep serving after SIGTERM, not ready any more",
-  ),
+  DRAIN_DELAY_MS: count(0, 300_000, 5_000).describe("Time to keep serving after SIGTERM, not ready any more"),
 });
 
 /** The configuration in force; frozen, and safe to print. */

@@ -11,6 +11,7 @@ export interface WatchListeners<T> {
   readonly onError?: (error: Error) => void;
 }
 
+/** Which file is watched, and how its content is taken. */
 export interface WatchOptions<T> extends WatchListeners<T> {
   readonly path: string;
   /** Turns the content into a value, or throws an Error whose message is safe to log. */
@@ -33,11 +34,17 @@ export class WatchedFile<T> {
   #content: Buffer | undefined;
   #value: T | undefined;
   #trouble: Error | undefined;
-  #reading: Promise<void> | undefined;
+  /** What `parse` refused last: it is not asked again, it may be costly. */
+  #refused: { readonly content: Buffer; readonly error: unknown } | undefined;
+  /** The look under way, and the one that follows it. */
+  #look: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   private constructor(options: WatchOptions<T>) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.refresh(), options.intervalMs ?? 500).unref();
+    this.#timer = setInterval(() => {
+      if (!this.#look) void this.refresh();
+    }, options.intervalMs ?? 500).unref();
   }
 
   /** Starts watching; the first look is done when the promise resolves, good or not. */
@@ -57,14 +64,22 @@ export class WatchedFile<T> {
     return this.#trouble;
   }
 
-  /** Looks now. Callers share a look under way; it never rejects. */
+  /** Looks now, or after a look under way, which may have read before the caller's reason to ask. It never rejects. */
   refresh(): Promise<void> {
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = undefined;
+    if (this.#look) {
+      this.#next ??= this.#look.then(() => {
+        this.#next = undefined;
+        return this.refresh();
+      });
+      return this.#next;
+    }
+    this.#look = this.#read().finally(() => {
+      this.#look = undefined;
     });
-    return this.#reading;
+    return this.#look;
   }
 
+  /** Ends the polling. */
   close(): void {
     clearInterval(this.#timer);
   }
@@ -79,15 +94,26 @@ export class WatchedFile<T> {
     return content.equals(await readBounded(path, maxBytes)) ? content : undefined;
   }
 
+  #parse(content: Buffer): T {
+    if (this.#refused?.content.equals(content)) throw this.#refused.error;
+    try {
+      return this.#options.parse(content);
+    } catch (error) {
+      this.#refused = { content, error };
+      throw error;
+    }
+  }
+
   async #read(): Promise<void> {
     try {
       const content = await this.#settledContent();
       if (!content || (this.#content?.equals(content) && !this.#trouble)) return;
-      const value = this.#options.parse(content);
+      const value = this.#parse(content);
       const unchanged = this.#content?.equals(content);
       this.#content = content;
       this.#value = value;
       this.#trouble = undefined;
+      this.#refused = undefined;
       if (unchanged) this.#options.onRecovered?.();
       else this.#options.onChange?.(value);
     } catch (cause) {

@@ -6,7 +6,7 @@ import { GatewayError } from "../errors.ts";
 export const maxBodyBytes = 64 * 1024;
 
 /**
- * Reads JSON and nothing else. An empty body is no body, even where a Content-Type announces one: Coze's documented
+ * Reads JSON and nothing else. An empty body is no body, whatever Content-Type announces one: Coze's documented
  * DELETE is sent that way, and Fastify's own parser refuses it (PITFALLS).
  */
 export function addBodyParser(app: FastifyInstance): void {
@@ -23,6 +23,9 @@ export function addBodyParser(app: FastifyInstance): void {
       done(error && notJson("is not valid JSON"), value),
     );
   });
+  app.addContentTypeParser("*", { parseAs: "buffer" }, (_, body: Buffer, done) =>
+    done(body.length === 0 ? null : new GatewayError("unsupported_media_type"), undefined),
+  );
 }
 
 /** The parser's own message quotes the body, so it is not used. */

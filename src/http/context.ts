@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { AuthenticationError } from "../callers/authenticate.ts";
 import type { Caller } from "../callers/policy.ts";
 import type { CallResult } from "../coze/call-result.ts";
 import { GatewayError, type GatewayErrorName } from "../errors.ts";
@@ -11,7 +12,11 @@ declare module "fastify" {
   interface FastifyRequest {
     /** Arrival, on the clock of `performance.now()`. */
     startedAt: number;
+    /** The other end of the connection; kept, as Node forgets it when the connection ends. */
+    remoteAddress: string;
     caller: Caller | undefined;
+    /** Why the credential was refused. */
+    refused: AuthenticationError | undefined;
     /** The forwarded call, once it is over. */
     call: CallResult | undefined;
     /** The error that was answered. */
@@ -43,13 +48,14 @@ export function commonHeaders(id: string): Record<string, string> {
 /** Puts arrival time, request id and common headers in place before anything else looks at the request. */
 export function addContext(app: FastifyInstance): void {
   app.decorateRequest("startedAt", 0);
+  app.decorateRequest("remoteAddress", "");
   app.decorateRequest("caller", undefined);
+  app.decorateRequest("refused", undefined);
   app.decorateRequest("call", undefined);
   app.decorateRequest("failure", undefined);
-  // Node itself would answer 417 without the envelope; an unknown expectation may be ignored (RFC 9110, 10.1.1).
-  app.server.on("checkExpectation", (request, reply) => app.server.emit("request", request, reply));
   app.addHook("onRequest", async (request: FastifyRequest, reply: FastifyReply) => {
     request.startedAt = performance.now();
+    request.remoteAddress = request.ip;
     reply.headers(commonHeaders(request.id));
     const target = request.url;
     if (target.length > maxTargetLength) throw new GatewayError("uri_too_long");

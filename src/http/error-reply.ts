@@ -96,7 +96,10 @@ export function errorHandler(onAuthFailure: (reason: string) => void) {
   return (thrown: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply) => {
     const error = asGatewayError(thrown);
     if (error.error === "internal") request.log.error({ event: "internal_error", err: thrown });
-    if (error instanceof AuthenticationError) onAuthFailure(error.refusal);
+    if (error instanceof AuthenticationError) {
+      onAuthFailure(error.refusal);
+      request.refused = error;
+    }
     request.failure = error.error;
     const { status, headers, body } = errorReply(error, request.id);
     void reply.code(status).headers(headers).send(body);

@@ -4,18 +4,16 @@ import { authorize } from "../callers/authorize.ts";
 import type { Policy } from "../callers/policy.ts";
 import type { Operation } from "../operation.ts";
 
-/** Tells who calls and refuses who is unknown. It reads the policy once, so a swap in between cannot mix two. */
-export function identify(policy: () => Policy): onRequestAsyncHookHandler {
+/**
+ * Tells who calls and refuses who is unknown or not granted the operation, before the body is read. It reads the
+ * policy once, so a swap in between cannot mix two.
+ */
+export function guard(operation: Operation, policy: () => Policy): onRequestAsyncHookHandler {
   return async (request) => {
-    request.caller = authenticate(authorizationHeaders(request), policy(), Date.now());
-  };
-}
-
-/** Refuses what the caller is not granted; it runs after `identify` and before the body is read. */
-export function permit(operation: Operation): onRequestAsyncHookHandler {
-  return async (request) => {
+    const caller = authenticate(authorizationHeaders(request), policy(), Date.now());
+    request.caller = caller;
     const { api_app_id } = request.params as { api_app_id?: string };
-    if (request.caller) authorize(request.caller, operation, api_app_id);
+    authorize(caller, operation, api_app_id);
   };
 }
 

@@ -2,9 +2,10 @@ import type { FastifyInstance } from "fastify";
 import type { Policy } from "../callers/policy.ts";
 import { operations } from "../operations/registry.ts";
 import { type ForwardOptions, forward } from "./forward.ts";
-import { identify, permit } from "./guard.ts";
-import { routeSchema } from "./openapi.ts";
+import { guard } from "./guard.ts";
+import { routeSchema } from "./route-schema.ts";
 
+/** What the routes of the operations need. */
 export interface OperationRouteOptions extends ForwardOptions {
   /** The policy in force now. */
   readonly policy: () => Policy;
@@ -18,7 +19,7 @@ export function addOperations(app: FastifyInstance, { policy, ...options }: Oper
       url: operation.path,
       config: { operation },
       schema: routeSchema(operation),
-      onRequest: [identify(policy), permit(operation)],
+      onRequest: guard(operation, policy),
       handler: forward(operation, options),
     });
   }

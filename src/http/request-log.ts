@@ -1,5 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { apiAppIdPattern } from "../operations/schemas.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+
+const appIdRule = new RegExp(apiAppIdPattern);
 
 /**
  * Writes one line for each request that was answered or given up by its caller. Fastify calls `onResponse` only for
@@ -29,7 +32,9 @@ function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, 
   metrics.requestSeconds.observe({ operation: label }, ms / 1000);
   const line = {
     event: "request",
-    caller: request.caller?.id,
+    remote_address: request.remoteAddress,
+    caller: request.caller?.id ?? request.refused?.callerId,
+    refusal: request.refused?.refusal,
     operation: operation?.id,
     method: operation ? undefined : request.method,
     route: operation ? undefined : request.routeOptions.url,
@@ -50,5 +55,5 @@ function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, 
 /** Only an id that passed the rules; anything else of a path is the caller's own text and stays out of the log. */
 function safeAppId(request: FastifyRequest): string | undefined {
   const { api_app_id } = request.params as { api_app_id?: string };
-  return api_app_id !== undefined && /^[A-Za-z0-9_-]{1,64}$/.test(api_app_id) ? api_app_id : undefined;
+  return api_app_id !== undefined && appIdRule.test(api_app_id) ? api_app_id : undefined;
 }

@@ -1,9 +1,10 @@
 import type { Operation } from "../operation.ts";
-import { apiAppData, appType } from "./schemas.ts";
+import { apiAppData, apiAppIdPattern, appType } from "./schemas.ts";
 
 /** Linters of OpenAPI look for the fields of a `required` beside it; these allow any value, as the rules stand above. */
 const named = { app_type: {}, name: {}, connector_id: {} };
 
+/** The one operation that must not be repeated blindly: each call makes another app. */
 export const createApiApp: Operation = {
   id: "create_api_app",
   method: "POST",
@@ -24,7 +25,7 @@ export const createApiApp: Operation = {
       name: { type: "string", minLength: 1, maxLength: 128, description: "Required for `normal`." },
       connector_id: {
         type: "string",
-        pattern: "^[A-Za-z0-9_-]{1,64}$",
+        pattern: apiAppIdPattern,
         description: "Id of the publishing channel. Required for `connector`.",
       },
     },

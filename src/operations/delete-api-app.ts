@@ -1,6 +1,7 @@
 import type { Operation } from "../operation.ts";
 import { apiAppParams } from "./schemas.ts";
 
+/** Coze documents it with a Content-Type and no body; the body parser takes that for no body. */
 export const deleteApiApp: Operation = {
   id: "delete_api_app",
   method: "DELETE",

@@ -1,6 +1,7 @@
 import type { Operation } from "../operation.ts";
 import { apiAppData, appType, page, paging } from "./schemas.ts";
 
+/** Its replies hold the `verify_token` of every app, the reason why bodies are never logged. */
 export const listApiApps: Operation = {
   id: "list_api_apps",
   method: "GET",

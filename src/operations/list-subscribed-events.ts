@@ -1,6 +1,7 @@
 import type { Operation } from "../operation.ts";
 import { apiAppId, apiAppParams, page, paging } from "./schemas.ts";
 
+/** It has no permission of its own: Coze asks for that of listing apps. */
 export const listSubscribedEvents: Operation = {
   id: "list_subscribed_events",
   method: "GET",

@@ -1,25 +1,31 @@
 import type { JsonSchema } from "../operation.ts";
 
+/** What every id of a callback app obeys, here and in the callers file. */
+export const apiAppIdPattern = "^[A-Za-z0-9_-]{1,64}$";
+
 /** About 19 digits, beyond 2^53, and one documented sample starts with `cli_`: an opaque string, never a number. */
 export const apiAppId = {
   type: "string",
-  pattern: "^[A-Za-z0-9_-]{1,64}$",
+  pattern: apiAppIdPattern,
   description: "Id of the callback app: an opaque string, never a number.",
   examples: ["7512345678901234567"],
 } as const satisfies JsonSchema;
 
+/** The path parameters of an operation on one callback app. */
 export const apiAppParams = {
   type: "object",
   required: ["api_app_id"],
   properties: { api_app_id: apiAppId },
 } as const satisfies JsonSchema;
 
+/** The kind of a callback app. */
 export const appType = {
   type: "string",
   enum: ["normal", "connector"],
   description: "`normal` for an account's own callbacks, `connector` for a publishing channel's.",
 } as const satisfies JsonSchema;
 
+/** The query parameters of a paged list. */
 export const paging = {
   page_token: {
     type: "string",

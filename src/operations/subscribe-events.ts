@@ -1,6 +1,7 @@
 import type { Operation } from "../operation.ts";
 import { apiAppParams, eventTypes } from "./schemas.ts";
 
+/** Adds to what is subscribed already; it does not replace it. */
 export const subscribeEvents: Operation = {
   id: "subscribe_events",
   method: "POST",

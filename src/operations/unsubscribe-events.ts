@@ -1,6 +1,7 @@
 import type { Operation } from "../operation.ts";
 import { apiAppParams, eventTypes } from "./schemas.ts";
 
+/** The one DELETE that has a body. */
 export const unsubscribeEvents: Operation = {
   id: "unsubscribe_events",
   method: "DELETE",

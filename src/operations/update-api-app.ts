@@ -1,6 +1,7 @@
 import type { Operation } from "../operation.ts";
 import { apiAppParams } from "./schemas.ts";
 
+/** The slow one: Coze calls the new callback URL before it answers. */
 export const updateApiApp: Operation = {
   id: "update_api_app",
   method: "PUT",

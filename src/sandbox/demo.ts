@@ -25,15 +25,19 @@ export async function startDemo(): Promise<Demo> {
   await writeFile(files.COZE_TOKEN_FILE, token, { mode: 0o600 });
   await writeFile(files.CALLERS_FILE, demoCallers(callerKey), { mode: 0o600 });
   const sandbox = buildSandbox({ tokens: new Map([[token, "all"]]) });
-  const sandboxUrl = await sandbox.listen({ host: "127.0.0.1", port: 0 });
+  const close = async () => {
+    await sandbox.close();
+    await rm(folder, { recursive: true });
+  };
+  const sandboxUrl = await sandbox.listen({ host: "127.0.0.1", port: 0 }).catch(async (error) => {
+    await close();
+    throw error;
+  });
   return {
     environment: { ...files, COZE_BASE_URL: sandboxUrl },
     callerKey,
     sandboxUrl,
-    close: async () => {
-      await sandbox.close();
-      await rm(folder, { recursive: true });
-    },
+    close,
   };
 }
 

@@ -34,6 +34,15 @@ function outcome(headers: readonly string[], now = expiry - 1, against = policy)
   }
 }
 
+/** The caller that the refusal of an expired key names. */
+function ownerTold(expired: string): string | undefined {
+  try {
+    return `not refused: ${authenticate([`Bearer ${expired}`], policy, expiry).id}`;
+  } catch (error) {
+    return (error as AuthenticationError).callerId;
+  }
+}
+
 t.test("who calls", async (t) => {
   const unknown = mintKey("billing");
   const cases: Record<string, [headers: readonly string[], outcome: string]> = {
@@ -73,6 +82,8 @@ t.test("who calls", async (t) => {
 t.test("a key ends at the very millisecond of its expiry", async (t) => {
   t.equal(outcome([`Bearer ${key}`], expiry - 1), "caller billing");
   t.equal(outcome([`Bearer ${key}`], expiry), "expired");
+  t.equal(ownerTold(key), "billing");
+  t.equal(ownerTold(foreign), undefined);
   t.equal(outcome([`Bearer ${key}`], expiry + 1), "expired");
   t.equal(outcome([`Bearer ${foreign}`], expiry), "unknown", "the expiry of another's key is not told");
 });

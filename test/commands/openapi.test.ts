@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import t from "tap";
 import { parse } from "yaml";
-import { describeApi, openapi } from "../../src/commands/openapi.ts";
+import { describeApi, idle, openapi } from "../../src/commands/openapi.ts";
 import { operations } from "../../src/operations/registry.ts";
 import { terminal } from "./files.ts";
 
@@ -28,6 +28,12 @@ t.test("it writes into ./openapi unless told otherwise", async (t) => {
   await openapi([], rest);
   t.equal(printed(), "wrote openapi/openapi.json and openapi/openapi.yaml\n");
   t.equal(JSON.parse(await readFile("openapi/openapi.json", "utf8")).openapi, "3.1.0");
+});
+
+t.test("nobody could call the gateway that is described", async (t) => {
+  const { callers, credentials } = idle.policy();
+  t.strictSame([callers.length, credentials.size], [0, 0]);
+  t.equal(idle.draining(), false);
 });
 
 t.test("it takes no other words", async (t) => {

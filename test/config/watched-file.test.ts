@@ -1,6 +1,8 @@
 import { execFileSync, spawn } from "node:child_process";
-import { mkdir, open, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import fs, { mkdir, open, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { WatchedFile } from "../../src/config/watched-file.ts";
 import { eventually } from "./eventually.ts";
@@ -192,15 +194,85 @@ t.test("a writer that truncates and pauses while the file is looked at all the t
   for (const change of changes) t.match(change, /^<.{40}>$/);
 });
 
-t.test("looks at the same time are one look", async (t) => {
+t.test("who asks during a look gets one that began later, shared by all who ask meanwhile", async (t) => {
   const { path, file, changes } = await watch(t, "one", never);
-  await writeFile(path, "two");
   const look = file.refresh();
-  t.equal(file.refresh(), look);
-  await look;
+  // The look under way may have read already.
+  await writeFile(path, "two");
+  const next = file.refresh();
+  t.not(next, look);
+  t.equal(file.refresh(), next);
+  await next;
+  t.equal(file.value, "two");
   t.strictSame(changes, ["one", "two"]);
-  t.not(file.refresh(), look);
+  t.not(file.refresh(), next, "later ones are new looks again");
   await file.refresh();
+});
+
+t.test("the poll does nothing while a look is under way", async (t) => {
+  const path = join(t.testdir({ file: "one" }), "file");
+  const polls: (() => void)[] = [];
+  const { setInterval } = globalThis;
+  const { stat } = fs;
+  t.teardown(() => {
+    Object.assign(fs, { stat });
+    syncBuiltinESMExports();
+  });
+  Object.assign(globalThis, {
+    setInterval: (poll: () => void) => {
+      polls.push(poll);
+      return setInterval(() => undefined, never);
+    },
+  });
+  const file = await WatchedFile.open({ path, parse: String, maxBytes: 100 });
+  Object.assign(globalThis, { setInterval });
+  t.teardown(() => file.close());
+  let looks = 0;
+  Object.assign(fs, {
+    stat: (found: string) => {
+      looks += 1;
+      return stat(found);
+    },
+  });
+  syncBuiltinESMExports();
+  await writeFile(path, "two");
+  for (const _ of "123") for (const poll of polls) poll();
+  await eventually("the new content", () => file.value === "two");
+  await sleep(100);
+  t.equal(looks, 2, "one look, which looks twice at what is new");
+});
+
+t.test("content that was refused is not parsed again as long as it stays", async (t) => {
+  const path = join(t.testdir({ file: "good" }), "file");
+  const parsed: string[] = [];
+  const errors: string[] = [];
+  const file = await WatchedFile.open({
+    path,
+    parse: (content) => {
+      parsed.push(content.toString());
+      if (content.includes("bad")) throw new Error(`refused ${content}`);
+      return content.toString();
+    },
+    maxBytes: 10,
+    intervalMs: never,
+    onError: ({ message }) => void errors.push(message),
+  });
+  t.teardown(() => file.close());
+  const show = async (content: string) => {
+    await writeFile(path, content);
+    for (const _ of "123") await file.refresh();
+  };
+  await show("bad");
+  await show("x".repeat(11));
+  await show("bad");
+  t.strictSame(parsed, ["good", "bad"]);
+  t.strictSame(errors, ["refused bad", "larger than 10 bytes", "refused bad"], "but told again");
+  t.equal(file.trouble?.message, "refused bad");
+  await show("worse, bad");
+  await show("better");
+  await show("bad");
+  t.strictSame(parsed, ["good", "bad", "worse, bad", "better", "bad"]);
+  t.equal(file.value, "better");
 });
 
 t.test("close ends the polling", async (t) => {

@@ -1,5 +1,6 @@
 import t from "tap";
 import { maxBodyBytes } from "../../src/http/body.ts";
+import { appId, success } from "../operations/helper.ts";
 import { head, post, start } from "./helper.ts";
 import { exchange } from "./wire.ts";
 
@@ -130,14 +131,19 @@ t.test("a body at the limit and one byte over it", async (t) => {
 });
 
 t.test("an empty body is no body, whatever its type says", async (t) => {
-  const { port, key } = await start(t);
-  const empty = head(
-    key,
-    "POST /v1/api_apps",
-    "Content-Type: application/json; charset=utf-16",
-    "Content-Length: 0",
-  );
-  const { status, body } = await exchange(port, empty);
-  t.equal(status, 400);
-  t.same(body.gateway.issues, [{ path: "body", message: "must be a JSON object" }]);
+  const { port, key, sandbox } = await start(t);
+  for (const type of ["application/json; charset=utf-16", "text/plain", "application/octet-stream", ""]) {
+    for (const [framing, end] of [
+      ["Content-Length: 0", ""],
+      ["Transfer-Encoding: chunked", "0\r\n\r\n"],
+    ] as const) {
+      const lines = [...(type === "" ? [] : [`Content-Type: ${type}`]), framing];
+      const { status, body } = await exchange(port, head(key, "POST /v1/api_apps", ...lines) + end);
+      t.equal(status, 400, `${lines}`);
+      t.same(body.gateway.issues, [{ path: "body", message: "must be a JSON object" }]);
+      sandbox.faults.add(success);
+      const removed = await exchange(port, head(key, `DELETE /v1/api_apps/${appId}`, ...lines) + end);
+      t.equal(removed.status, 200, `${lines}`);
+    }
+  }
 });

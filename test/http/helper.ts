@@ -1,3 +1,4 @@
+import { createMetrics } from "../../src/telemetry/metrics.ts";
 import { startGateway, startSandbox, type Teardown } from "../helpers/gateway.ts";
 
 /** A gateway in front of a sandbox that is at hand. */
@@ -7,6 +8,18 @@ export async function start(t: Teardown, environment: NodeJS.ProcessEnv = {}) {
   /** The lines of finished or given-up requests so far. */
   const requests = () => gateway.lines().filter(({ event }) => event === "request");
   return { ...gateway, sandbox: coze.sandbox, requests };
+}
+
+/** Metrics of a gateway that is not there. */
+export function bareMetrics() {
+  return createMetrics({
+    retryBudget: () => 0,
+    queueDepth: () => 0,
+    tokenGeneration: () => 0,
+    callsUnderWay: () => 0,
+    sendRate: () => 0,
+    coolDownSeconds: () => 0,
+  });
 }
 
 /** The head of a request up to the empty line, with the caller's key and `Connection: close`. */

@@ -1,10 +1,17 @@
-import { EventEmitter } from "node:events";
-import { Socket } from "node:net";
+import { once } from "node:events";
+import { connect, Socket } from "node:net";
+import { PassThrough } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import Fastify from "fastify";
 import { pino } from "pino";
 import t from "tap";
-import { malformedHttp } from "../../src/http/malformed.ts";
-import { head, post, start } from "./helper.ts";
+import type { Gateway } from "../../src/gateway.ts";
+import { addMalformed } from "../../src/http/malformed.ts";
+import { bareMetrics, head, post, start } from "./helper.ts";
 import { exchange, open, until } from "./wire.ts";
+
+/** What `head` asks for, and a caller that keeps its connection does not. */
+const closing = "Connection: close\r\n";
 
 t.test("bytes that are no HTTP/1.1 are answered in the envelope and never reach Coze", async (t) => {
   const { port, key, sandbox, lines } = await start(t);
@@ -82,7 +89,12 @@ t.test("bytes that are no HTTP/1.1 are answered in the envelope and never reach 
       .slice(before)
       .filter(({ event }) => event === "malformed");
     t.same(more, [], what);
-    t.match(line, { error, code: /^HPE_/, request_id: reply.headers.get("x-request-id") });
+    t.match(line, {
+      error,
+      code: /^HPE_/,
+      remote_address: "127.0.0.1",
+      request_id: reply.headers.get("x-request-id"),
+    });
   }
   t.same(sandbox.calls, []);
 });
@@ -105,11 +117,150 @@ t.test("a request that is sent too slowly is cut off with 408, in its head and i
   t.match(requests(), [{ operation: "create_api_app", aborted: true }], "the one whose head was whole");
 });
 
-t.test("CONNECT is not answered: the connection is closed", async (t) => {
+/** The status lines among the bytes, in their order. */
+function statuses(bytes: string): string[] {
+  return bytes.match(/HTTP\/1\.1 \d{3}/g)?.map((line) => line.slice(9)) ?? [];
+}
+
+t.test("a request that was understood keeps its own reply, whatever bytes follow it", async (t) => {
+  const { port, key, sandbox, call, lines, gateway } = await start(t);
+  const { id } = (await call("POST", "/v1/api_apps", { app_type: "normal", name: "one" })).body.data;
+  sandbox.faults.add({ delay_ms: 100 });
+  const del = head(key, `DELETE /v1/api_apps/${id}`, "Content-Length: 0").replace(closing, "");
+  const reply = await exchange(port, `${del}{}\r\n`);
+  t.same(statuses(reply.bytes), ["200"], reply.bytes);
+  t.equal(reply.headers.get("connection"), "close", "it is the last one");
+  t.equal(sandbox.state.apps.has(id), false, "done, and told so");
+  t.match(
+    lines().filter(({ event }) => event === "malformed"),
+    [{ error: "malformed_http", code: "HPE_INVALID_METHOD", remote_address: "127.0.0.1" }],
+  );
+  const { body } = await gateway.admin.inject("/metrics");
+  t.notMatch(body, 'error="malformed_http"', "no request was answered so");
+});
+
+t.test("bytes after a reply whose head is out: it is sent whole, then the connection ends", async (t) => {
+  const seen: string[] = [];
+  const app = Fastify();
+  t.teardown(() => app.close());
+  addMalformed(app, pino({}, { write: (line) => void seen.push(line) }), bareMetrics());
+  const body = new PassThrough();
+  app.get("/", (_, reply) => reply.send(body));
+  const { port } = new URL(await app.listen({ host: "127.0.0.1", port: 0 }));
+  body.write("first, ");
+  const socket = connect(Number(port), "127.0.0.1");
+  socket.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await once(socket, "readable");
+  socket.write("stray");
+  await until(() => seen.length > 0);
+  body.end("last");
+  const received = Buffer.concat(await socket.toArray()).toString("latin1");
+  t.match(received, /^HTTP\/1\.1 200 [\s\S]*connection: keep-alive\r\n/i, "which was promised otherwise");
+  t.match(received, /7\r\nfirst, \r\n4\r\nlast\r\n0\r\n\r\n$/);
+});
+
+t.test("who was refused before the body gets no second answer for it", async (t) => {
+  const { port, requests, gateway } = await start(t, {
+    REQUEST_TIMEOUT_MS: "200",
+    ATTEMPT_TIMEOUT_MS: "100",
+  });
+  const slow = post("wrong", "{}").replace(closing, "").slice(0, -1);
+  t.same(statuses((await exchange(port, slow)).bytes), ["401"]);
+  t.match(requests(), [{ status: 401 }]);
+  const { body } = await gateway.admin.inject("/metrics");
+  t.notMatch(body, 'error="request_timeout"');
+});
+
+t.test("answers keep the order of the requests", async (t) => {
+  const { port, key, sandbox, lines } = await start(t);
+  const first = head(key, "GET /v1/api_apps").replace(closing, "");
+  const second = (name: string) =>
+    `${head(name, "POST /v1/api_apps", "Content-Type: application/json", "Transfer-Encoding: chunked")}zz\r\n`;
+  for (const [what, bytes, expected] of [
+    ["a broken body waits for the reply before it", second(key), ["200", "400"]],
+    ["a refusal that waits in the queue is not doubled", second("wrong"), ["200", "401"]],
+    ["what is no request at all gets none of its own", "nonsense\r\n\r\n", ["200"]],
+    ["nor does CONNECT", head(key, "CONNECT api.coze.cn:443"), ["200"]],
+  ] as const) {
+    sandbox.faults.add({ delay_ms: 100 });
+    t.same(statuses((await exchange(port, first + bytes)).bytes), expected, what);
+  }
+  t.equal(lines().filter(({ event }) => event === "malformed").length, 4);
+});
+
+t.test("a read whose body breaks while it is carried out is answered once", async (t) => {
   const { port, key, sandbox } = await start(t);
-  const { bytes } = await exchange(port, head(key, "CONNECT api.coze.cn:443"));
-  t.equal(bytes, "");
+  sandbox.faults.add({ delay_ms: 50 });
+  const bytes = `${head(key, "GET /v1/api_apps", "Transfer-Encoding: chunked")}zz\r\n`;
+  t.same(statuses((await exchange(port, bytes)).bytes), ["400"]);
+  await until(() => sandbox.calls.length === 1);
+});
+
+t.test("bytes that go on and on are told once", async (t) => {
+  const { port, key, sandbox, lines } = await start(t);
+  sandbox.faults.add({ delay_ms: 200 });
+  const socket = await open(port, head(key, "GET /v1/api_apps").replace(closing, ""));
+  for (const _ of "12345") {
+    socket.write("stray\r\n\r\n");
+    await sleep(10);
+  }
+  await once(socket, "close");
+  t.equal(lines().filter(({ event }) => event === "malformed").length, 1);
+});
+
+t.test("what is answered here is counted", async (t) => {
+  const { port, key, gateway } = await start(t);
+  await exchange(port, "nonsense\r\n\r\n");
+  await exchange(port, head(key, "GET /v1/api_apps", `X: ${"a".repeat(20_000)}`));
+  await exchange(port, head(key, "CONNECT api.coze.cn:443"));
+  const { body } = await gateway.admin.inject("/metrics");
+  for (const error of ["malformed_http", "headers_too_large", "method_not_allowed"]) {
+    t.match(body, `requests_total{operation="other",error="${error}"} 1\n`);
+  }
+});
+
+async function nobodyConnected({ app }: Gateway): Promise<void> {
+  const count = () => new Promise((resolve) => app.server.getConnections((_, found) => resolve(found)));
+  while ((await count()) !== 0) await sleep(5);
+}
+
+t.test("CONNECT is a method that nothing here takes", async (t) => {
+  const { port, key, sandbox, lines, gateway } = await start(t);
+  const { status, body, headers } = await exchange(port, head(key, "CONNECT api.coze.cn:443"));
+  t.equal(status, 405);
+  t.equal(body.gateway.error, "method_not_allowed");
+  t.equal(body.msg, "The gateway is no proxy: it does not take CONNECT.");
+  t.equal(headers.get("allow"), "");
+  await nobodyConnected(gateway);
   t.same(sandbox.calls, []);
+  t.match(
+    lines().filter(({ event }) => event === "malformed"),
+    [{ error: "method_not_allowed", code: "CONNECT", remote_address: "127.0.0.1" }],
+  );
+});
+
+t.test("who sends CONNECT and then goes on, neither reads nor closes, or resets, is let go", async (t) => {
+  const { port, key, sandbox, gateway } = await start(t);
+  const refused = async () => {
+    const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    t.teardown(() => socket.destroy());
+    socket.on("error", () => undefined).resume();
+    socket.write(head(key, "CONNECT api.coze.cn:443"));
+    await once(socket, "end");
+    return socket;
+  };
+  (await refused()).end("as if there were a tunnel");
+  await nobodyConnected(gateway);
+  gateway.app.server.timeout = 100;
+  await refused();
+  await nobodyConnected(gateway);
+  gateway.app.server.timeout = 0;
+  sandbox.faults.add({ delay_ms: 100 });
+  const first = head(key, "GET /v1/api_apps").replace(closing, "");
+  const socket = await open(port, first + head(key, "CONNECT api.coze.cn:443"));
+  await until(() => sandbox.calls.length === 1);
+  socket.resetAndDestroy();
+  await nobodyConnected(gateway);
 });
 
 t.test("who resets the connection gets no answer and no line", async (t) => {
@@ -122,20 +273,19 @@ t.test("who resets the connection gets no answer and no line", async (t) => {
 });
 
 t.test("a socket that cannot be written to is dropped", async (t) => {
-  const written: string[] = [];
-  const answer = malformedHttp(pino({}, { write: (line) => void written.push(line) }));
+  const { gateway, lines } = await start(t);
+  const before = lines().length;
   const socket = new Socket({ writable: false });
-  answer(Object.assign(new Error("parse error"), { code: "HPE_INVALID_METHOD" }), socket);
+  const error = Object.assign(new Error("parse error"), { code: "HPE_INVALID_METHOD" });
+  gateway.app.server.emit("clientError", error, socket);
   t.equal(socket.destroyed, true);
-  t.same(written, []);
+  t.equal(lines().length, before);
 });
 
 t.test("an error without a code is malformed HTTP too", async (t) => {
+  const { gateway } = await start(t);
   const sent: string[] = [];
-  const socket = Object.assign(new EventEmitter(), {
-    writable: true,
-    end: (bytes: string) => sent.push(bytes),
-  });
-  malformedHttp(pino({ enabled: false }))(new Error("odd"), socket as unknown as Socket);
+  const socket = { writable: true, end: (bytes: string) => sent.push(bytes) };
+  gateway.app.server.emit("clientError", new Error("odd"), socket as unknown as Socket);
   t.match(sent, [/^HTTP\/1\.1 400 Bad Request\r\n/]);
 });

@@ -1,10 +1,13 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import Fastify from "fastify";
 import t from "tap";
+import { mintKey } from "../../src/callers/key.ts";
 import { addRequestLog } from "../../src/http/request-log.ts";
-import { createMetrics } from "../../src/telemetry/metrics.ts";
+import { callersYaml, type Teardown } from "../helpers/gateway.ts";
 import { appId, success } from "../operations/helper.ts";
-import { head, post, start } from "./helper.ts";
+import { bareMetrics, head, post, start } from "./helper.ts";
 import { exchange, open, until } from "./wire.ts";
 
 type Start = Awaited<ReturnType<typeof start>>;
@@ -29,6 +32,7 @@ t.test("a forwarded call: one line with all there is to know", async (t) => {
     level: "info",
     ts: /^\d{4}-\d\d-\d\dT[\d:.]+Z$/,
     request_id: "mine",
+    remote_address: "127.0.0.1",
     caller: "tester",
     operation: "delete_api_app",
     api_app_id: appId,
@@ -49,7 +53,8 @@ t.test("a forwarded call: one line with all there is to know", async (t) => {
     ],
     msg: "delete_api_app 200",
   });
-  for (const name of ["error", "outcome", "aborted", "method", "route"]) t.notOk(name in line, name);
+  for (const name of ["error", "outcome", "aborted", "method", "route", "refusal"])
+    t.notOk(name in line, name);
 });
 
 t.test("failures: the word, the outcome, and level error from 500 up", async (t) => {
@@ -77,16 +82,50 @@ t.test("failures: the word, the outcome, and level error from 500 up", async (t)
   t.notOk("caller" in (gateway.requests()[3] ?? {}));
 });
 
-t.test("an error while the reply is made ready does not give a second line", async (t) => {
+t.test("who was not let in: why, from where, and whose key it was when it had expired", async (t) => {
+  const gateway = await start(t);
+  const [late, nobody] = [mintKey("late"), mintKey("late")];
+  const expired = { id: "late", key: late, expiresAt: "2020-01-01T00:00:00Z" };
+  await writeFile(join(gateway.folder, "callers.yaml"), callersYaml([expired]));
+  await until(() => gateway.lines().filter(({ event }) => event === "callers_loaded").length === 2);
+  const path = "GET /v1/api_apps";
+  for (const bytes of [
+    head(late, path).replace(/Authorization: .*\r\n/, ""),
+    head(late, path, `Authorization: Bearer ${late}`),
+    head("", path),
+    head(nobody, path),
+    head(late, path),
+  ]) {
+    t.equal((await exchange(gateway.port, bytes)).status, 401);
+  }
+  await until(() => gateway.requests().length === 5);
+  const remote_address = "127.0.0.1";
+  t.match(gateway.requests(), [
+    { refusal: "missing", remote_address },
+    { refusal: "repeated", remote_address },
+    { refusal: "malformed", remote_address },
+    { refusal: "unknown", remote_address },
+    { refusal: "expired", remote_address, caller: "late" },
+  ]);
+  t.equal(gateway.requests().filter((line) => "caller" in line).length, 1, "a name in a key proves nothing");
+});
+
+/** A server with the request log and nothing else. */
+async function bare(t: Teardown) {
   const written: string[] = [];
   const app = Fastify({
     logger: { stream: { write: (line) => void written.push(line) } },
     disableRequestLogging: true,
   });
   t.teardown(() => app.close());
-  const sources = { retryBudget: () => 0, queueDepth: () => 0, tokenGeneration: () => 0 };
   app.decorateRequest("startedAt", 0);
-  addRequestLog(app, createMetrics(sources));
+  addRequestLog(app, bareMetrics());
+  const requests = () => written.map((line) => JSON.parse(line)).filter(({ event }) => event === "request");
+  return { app, requests };
+}
+
+t.test("an error while the reply is made ready does not give a second line", async (t) => {
+  const { app, requests } = await bare(t);
   let failures = 1;
   app.addHook("onSend", async () => {
     failures -= 1;
@@ -96,9 +135,8 @@ t.test("an error while the reply is made ready does not give a second line", asy
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   t.equal((await fetch(url)).status, 500);
   await sleep(50);
-  const lines = written.map((line) => JSON.parse(line)).filter(({ event }) => event === "request");
-  t.match(lines, [{ status: 500, route: "/" }]);
-  t.equal(lines.length, 1);
+  t.match(requests(), [{ status: 500, route: "/" }]);
+  t.equal(requests().length, 1);
 });
 
 t.test("a caller that hangs up in the middle of a list: Coze's work is given up", async (t) => {
@@ -145,27 +183,29 @@ t.test("a caller that hangs up in the middle of its body: Coze sees nothing", as
   const socket = await open(gateway.port, whole.slice(0, -5));
   await sleep(50);
   socket.destroy();
-  t.match(await onlyLine(gateway), { operation: "create_api_app", caller: "tester", aborted: true });
+  t.match(await onlyLine(gateway), {
+    operation: "create_api_app",
+    caller: "tester",
+    aborted: true,
+    remote_address: "127.0.0.1",
+  });
   t.same(gateway.sandbox.calls, []);
 });
 
 t.test("a caller that hangs up while the reply is written", async (t) => {
-  const gateway = await start(t);
+  const { app, requests } = await bare(t);
   // More than the sockets' buffers take, so that it cannot be sent to a caller that does not read.
-  const huge = `{"code":0,"data":{"filler":"${"x".repeat(3.9 * 2 ** 20)}"}}`;
-  gateway.sandbox.faults.add({ body: huge });
-  const socket = await open(gateway.port, head(gateway.key, "GET /v1/api_apps"));
+  app.get("/", async () => "x".repeat(32 * 2 ** 20));
+  const { port } = new URL(await app.listen({ host: "127.0.0.1", port: 0 }));
+  const socket = await open(Number(port), head("", "GET /"));
   socket.pause();
-  await until(() => gateway.sandbox.calls.length === 1);
   await sleep(300);
-  t.same(gateway.requests(), [], "not finished yet");
+  t.same(requests(), [], "not finished yet");
   socket.resetAndDestroy();
-  t.match(await onlyLine(gateway), {
-    operation: "list_api_apps",
-    aborted: true,
-    status: 200,
-    attempts: [{ class: "ok" }],
-  });
+  await until(() => requests().length > 0);
+  await sleep(50);
+  t.match(requests(), [{ route: "/", aborted: true, status: 200 }]);
+  t.equal(requests().length, 1);
 });
 
 t.test("one line each for many requests, pipelined and side by side", async (t) => {

@@ -1,4 +1,6 @@
+import { readdirSync } from "node:fs";
 import { access, readFile, stat } from "node:fs/promises";
+import { Server } from "node:net";
 import { dirname } from "node:path";
 import t from "tap";
 import { parsePolicy } from "../../src/callers/policy.ts";
@@ -43,6 +45,24 @@ t.test("token, key and folder are new each time, and gone at the end", async (t)
   await t.rejects(access(dirname(one.tokenFile)), { code: "ENOENT" });
   await t.rejects(fetch(one.demo.sandboxUrl), TypeError);
   t.equal((await stat(other.tokenFile)).isFile(), true);
+});
+
+t.test("a start that fails leaves no folder behind", async (t) => {
+  const { TMPDIR } = process.env;
+  const temporary = t.testdir();
+  const { listen } = Server.prototype;
+  t.teardown(() => {
+    Server.prototype.listen = listen;
+    if (TMPDIR === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = TMPDIR;
+  });
+  process.env["TMPDIR"] = temporary;
+  Server.prototype.listen = () => {
+    t.equal(readdirSync(temporary).length, 1, "it was there");
+    throw new Error("no port is free");
+  };
+  await t.rejects(startDemo(), { message: "no port is free" });
+  t.strictSame(readdirSync(temporary), []);
 });
 
 t.test("the guide names each address and has a command for each operation", async (t) => {
