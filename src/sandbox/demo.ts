@@ -49,7 +49,7 @@ function demoCallers(callerKey: string): string {
 /** What `npm start` prints: where things are, and commands to paste for the main jobs. */
 export function demoGuide(gatewayUrl: string, { callerKey, sandboxUrl }: Demo): string {
   const call = (method: string, path: string, body?: string) =>
-    `curl -sS -i -X ${method} "${gatewayUrl}/v1/api_apps${path}" -H "Authorization: Bearer ${callerKey}"` +
+    `curl -sS -i -w '\\n' -X ${method} "${gatewayUrl}/v1/api_apps${path}" -H "Authorization: Bearer ${callerKey}"` +
     (body === undefined ? "" : ` -H "Content-Type: application/json" -d '${body}'`);
   const create = call("POST", "", '{"app_type":"normal","name":"my first app"}');
   return `
