@@ -43,7 +43,7 @@ export async function build(config: Config, parts: Parts): Promise<FastifyInstan
     // A caller that sends its request more slowly than this is cut off with 408.
     requestTimeout: config.REQUEST_TIMEOUT_MS,
     keepAliveTimeout: 72_000,
-    // A connection on which no byte moves for so long while a request is on it, since its caller does not read.
+    // A caller that does not read its reply must not hold it for ever. Idle connections go by keepAliveTimeout.
     connectionTimeout: config.REQUEST_TIMEOUT_MS + 30_000,
     exposeHeadRoutes: false,
     return503OnClosing: false,

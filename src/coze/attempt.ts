@@ -23,7 +23,7 @@ export async function attempt(
   { headers, ...request }: ExchangeRequest,
   { client, token, use, timeoutMs, ...options }: AttemptOptions,
 ): Promise<AttemptResult> {
-  const authorized = { ...request, headers: { ...headers, authorization: use.authorization } };
+  const authorized = { ...request, headers: { authorization: use.authorization, ...headers } };
   const exchange = await client.exchange(authorized, timeoutMs, options);
   return classify(withoutLeak(exchange, token), Date.now());
 }

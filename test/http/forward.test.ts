@@ -50,7 +50,7 @@ t.test("Coze's errors get the right status, with HTTP 200 as well", async (t) =>
     const logid = sandbox.calls.at(-1)?.logid;
     t.equal(reply.status, status, String(code));
     t.equal(reply.body.code, Number(code), "Coze's own code");
-    t.match(reply.body.msg, "Coze says: as told");
+    t.match(reply.body.msg, 'Coze says: "as told".');
     t.equal(reply.body.gateway.error, error);
     t.equal(reply.body.gateway.attempts, 1);
     t.equal(reply.headers.get("x-gateway-attempts"), "1");
@@ -65,7 +65,7 @@ t.test("the missing permission is named", async (t) => {
   const { call, sandbox } = await start(t, { MAX_ATTEMPTS: "1" });
   sandbox.faults.add({ code: 4101, msg: "no" });
   const { body } = await call("DELETE", `/v1/api_apps/${appId}`);
-  t.match(body.msg, /operators must add it\. Missing: deleteApiApp\. Coze says: no/);
+  t.match(body.msg, /operators must add it\. Missing: deleteApiApp\. Coze says: "no"\./);
 });
 
 t.test("a fault without an envelope has the gateway's code and no logid", async (t) => {
@@ -109,7 +109,7 @@ t.test("Coze's text is foreign: without the token, short, and on one line", asyn
   const msg = `a\r\nb\u2028c\u202ed\u0000e ${"z".repeat(2000)}`;
   sandbox.faults.add({ code: 4000, msg });
   const { body } = await call("GET", "/v1/api_apps");
-  t.match(body.msg, /Coze says: a {2}b c d e z{400,500} Attempts/);
+  t.match(body.msg, /Coze says: "a {2}b c d e z{400,500}"\. Attempts/);
 });
 
 t.test("the caller may shorten the time but not lengthen it", async (t) => {

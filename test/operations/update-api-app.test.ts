@@ -58,7 +58,7 @@ t.test("a URL that does not answer the challenge is Coze's 4000", async (t) => {
   const reply = await call("PUT", `/v1/api_apps/${body.data.id}`, { callback_url: `${url}/livez` });
   t.equal(reply.status, 400);
   t.equal(reply.body.code, 4000);
-  t.match(reply.body.msg, /Coze says: callback_url verification failed/);
+  t.match(reply.body.msg, /Coze says: "callback_url verification failed/);
 });
 
 t.test("an attempt has the time that Coze's own check of the URL takes", async (t) => {
