@@ -13,7 +13,12 @@ const path = z.string().min(1, "must name a file");
 
 /** Every variable that the program reads, with its meaning: parsed at start, listed by the README and by `check`. */
 export const variables = z.object({
-  HOST: z.string().min(1).default("0.0.0.0").describe("Address to listen on"),
+  HOST: z
+    .string()
+    // Fastify would open a second server for the other address of that name, without what is set up on the first.
+    .refine((value) => value !== "localhost", "must be an address, such as 127.0.0.1 or 0.0.0.0")
+    .default("0.0.0.0")
+    .describe("Address to listen on"),
   PORT: count(0, 65535, 3000).describe("Port for callers; 0 takes a free one"),
   ADMIN_PORT: count(0, 65535, 9090).describe(
     "Port for `/livez`, `/readyz` and `/metrics`; 0 takes a free one",

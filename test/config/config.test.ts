@@ -76,6 +76,7 @@ t.test("words are taken from their lists", async (t) => {
   t.strictSame(problemsOf({ LOG_LEVEL: "INFO" }), ["LOG_LEVEL: must be debug, info, warn or error"]);
   t.equal(loadConfig({ ...least, COZE_ALLOW_HTTP: "true" }).COZE_ALLOW_HTTP, true);
   t.strictSame(problemsOf({ COZE_ALLOW_HTTP: "1" }), ["COZE_ALLOW_HTTP: must be true or false"]);
+  t.strictSame(problemsOf({ HOST: "localhost" }), ["HOST: must be an address, such as 127.0.0.1 or 0.0.0.0"]);
 });
 
 t.test("every mistake is listed at once", async (t) => {
