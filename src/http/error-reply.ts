@@ -1,8 +1,8 @@
 import { STATUS_CODES } from "node:http";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { AuthenticationError } from "../callers/authenticate.ts";
-import { GatewayError, type GatewayErrorName, gatewayErrors } from "../errors.ts";
-import type { Json } from "../operation.ts";
+import { GatewayError, type GatewayErrorName, gatewayErrors, type Outcome } from "../errors.ts";
+import { isMutating, type Json } from "../operation.ts";
 import { commonHeaders } from "./context.ts";
 import { issuesOf } from "./validation.ts";
 
@@ -13,8 +13,11 @@ export interface ErrorReply {
   readonly body: string;
 }
 
-/** Puts an error into Coze's envelope (DESIGN section 4): the only place that does. */
-export function errorReply(error: GatewayError, requestId: string): ErrorReply {
+/**
+ * Puts an error into Coze's envelope (DESIGN section 4): the only place that does.
+ * @param outcome what is known of the change that was asked for, if one was.
+ */
+export function errorReply(error: GatewayError, requestId: string, outcome?: Outcome): ErrorReply {
   const line: { status: number; code: number; retryAfterS?: number } = gatewayErrors[error.error];
   const { retryAfterS = line.retryAfterS, allow, call } = error.details;
   const headers: Record<string, string> = {
@@ -26,10 +29,10 @@ export function errorReply(error: GatewayError, requestId: string): ErrorReply {
   if (allow) headers["allow"] = allow.join(", ");
   if (call) headers["x-gateway-attempts"] = String(call.attempts);
   if (call?.logid !== undefined) headers["x-tt-logid"] = call.logid;
-  return { status: line.status, headers, body: JSON.stringify(errorBody(error, requestId)) };
+  return { status: line.status, headers, body: JSON.stringify(errorBody(error, requestId, outcome)) };
 }
 
-function errorBody(error: GatewayError, requestId: string) {
+function errorBody(error: GatewayError, requestId: string, outcome?: Outcome) {
   const { issues, call } = error.details;
   return {
     code: call?.code ?? gatewayErrors[error.error].code,
@@ -40,7 +43,7 @@ function errorBody(error: GatewayError, requestId: string) {
       request_id: requestId,
       attempts: call?.attempts ?? 0,
       stopped: call?.stopped,
-      outcome: call?.outcome,
+      outcome,
       issues,
     },
   };
@@ -91,6 +94,13 @@ export function asGatewayError(error: FastifyError | GatewayError): GatewayError
   return new GatewayError("internal", { cause: error });
 }
 
+/** Whatever ended a request for a change before it was forwarded ended it unsent; only our own failures leave doubt. */
+function outcomeOf({ routeOptions }: FastifyRequest, error: GatewayError): Outcome | undefined {
+  const { operation } = routeOptions.config;
+  if (!operation || !isMutating(operation)) return undefined;
+  return error.details.call?.outcome ?? (error.error === "internal" ? "unknown" : "not_sent");
+}
+
 /** Makes the handler that answers every thrown error, whatever threw it. */
 export function errorHandler(onAuthFailure: (reason: string) => void) {
   return (thrown: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply) => {
@@ -101,7 +111,7 @@ export function errorHandler(onAuthFailure: (reason: string) => void) {
       request.refused = error;
     }
     request.failure = error.error;
-    const { status, headers, body } = errorReply(error, request.id);
+    const { status, headers, body } = errorReply(error, request.id, outcomeOf(request, error));
     void reply.code(status).headers(headers).send(body);
   };
 }

@@ -36,6 +36,7 @@ t.test("with all that can be known of a call", async (t) => {
       call: { attempts: 3, stopped: "attempts_used_up", outcome: "refused", code: 4009, logid: "L1" },
     }),
     "id-1",
+    "refused",
   );
   t.equal(headers["retry-after"], "7");
   t.equal(headers["x-gateway-attempts"], "3");
@@ -52,6 +53,24 @@ t.test("with all that can be known of a call", async (t) => {
       outcome: "refused",
     },
   });
+});
+
+t.test("a change that was refused before it was forwarded was not sent", async (t) => {
+  const { call } = await start(t);
+  const app = "/v1/api_apps/7512345678901234567";
+  for (const reply of [
+    await call("DELETE", app, undefined, { authorization: "Bearer wrong" }),
+    await call("DELETE", app, { no: "body" }),
+    await call("POST", "/v1/api_apps", "{"),
+    await call("POST", "/v1/api_apps", { app_type: "normal" }),
+    await call("PUT", app, "x".repeat(70_000)),
+  ]) {
+    t.ok([400, 401, 413].includes(reply.status), String(reply.status));
+    t.match(reply.body.gateway, { outcome: "not_sent", attempts: 0 });
+  }
+  for (const reply of [await call("GET", "/v1/api_apps?page_size=0"), await call("DELETE", "/nowhere")]) {
+    t.notOk("outcome" in reply.body.gateway);
+  }
 });
 
 t.test("each word has an example", async (t) => {
