@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { FastifyInstance } from "fastify";
 import type { DestinationStream, Logger } from "pino";
 import { build, type Parts } from "./app.ts";
-import { type Policy, parsePolicy } from "./callers/policy.ts";
+import { emptyPolicy, type Policy, parsePolicy } from "./callers/policy.ts";
 import { type Config, ConfigError } from "./config/config.ts";
 import { WatchedFile } from "./config/watched-file.ts";
 import { Admission } from "./coze/admission.ts";
@@ -62,7 +62,7 @@ export async function openGateway(config: Config, destination: DestinationStream
   const { parts, closeParts } = wire(config, {
     token,
     log,
-    policy: () => callers.current,
+    policy: callers.policy,
     draining: () => draining,
   });
   opened.defer(closeParts);
@@ -142,12 +142,15 @@ function attemptObserver(metrics: Metrics, log: Logger): CozeApiParts["onAttempt
   };
 }
 
-async function openCallers(
-  config: Config,
-  log: Logger,
-): Promise<{ readonly current: Policy; close: () => void }> {
+/** The callers file under watch, and the policy that it says now. */
+interface WatchedCallers {
+  readonly policy: () => Policy;
+  readonly close: () => void;
+}
+
+async function openCallers(config: Config, log: Logger): Promise<WatchedCallers> {
   const path = config.CALLERS_FILE ?? "";
-  let current: Policy = { callers: [], credentials: new Map() };
+  let current = emptyPolicy;
   const file = await WatchedFile.open({
     path,
     parse: parsePolicy,
@@ -164,12 +167,7 @@ async function openCallers(
     file.close();
     throw new ConfigError([`CALLERS_FILE ${path}: ${file.trouble?.message}`]);
   }
-  return {
-    get current() {
-      return current;
-    },
-    close: () => file.close(),
-  };
+  return { policy: () => current, close: () => file.close() };
 }
 
 async function openToken(config: Config, log: Logger): Promise<CozeToken> {

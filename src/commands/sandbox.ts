@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { ConfigError } from "../config/config.ts";
 import { type Running, type Terminal, UsageError } from "./command.ts";
 
-/** `sandbox [--port N] [--token T]`: only the local Coze, on loopback. The default port is a free one. */
+/** `sandbox [--port N] [--token T] [--host H]`: only the local Coze, on loopback. The default port is a free one. */
 export async function sandbox(args: readonly string[], { out }: Terminal): Promise<Running> {
   const { values } = parseArgs({
     args: [...args],
@@ -26,5 +26,9 @@ export async function sandbox(args: readonly string[], { out }: Terminal): Promi
       throw new ConfigError([`--host, --port: ${error.message}`]);
     });
   out(`local Coze  ${url}\ntoken       ${token}\nfaults      POST ${url}/_sandbox/faults\n`);
-  return { stop: () => app.close(), stopWithinMs: 5_000, onFatal: () => undefined };
+  return {
+    stop: () => app.close(),
+    stopWithinMs: 5_000,
+    onFatal: (error) => out(`${error instanceof Error ? error.stack : error}\n`),
+  };
 }

@@ -49,11 +49,12 @@ async function serveSandbox(terminal: Terminal, destination: DestinationStream):
   const { startDemo, demoGuide } = await import("../sandbox/demo.ts");
   const demo = await startDemo();
   try {
-    const defaults = { HOST: "127.0.0.1", DRAIN_DELAY_MS: "0" };
-    const gateway = await serveCoze(
-      { ...defaults, ...terminal.environment, ...demo.environment },
-      destination,
+    // An empty variable counts as absent, so it must not take the place of a default.
+    const given = Object.fromEntries(
+      Object.entries(terminal.environment).filter(([, value]) => value !== ""),
     );
+    const defaults = { HOST: "127.0.0.1", DRAIN_DELAY_MS: "0" };
+    const gateway = await serveCoze({ ...defaults, ...given, ...demo.environment }, destination);
     terminal.out(demoGuide(gateway.url, demo));
     return { ...gateway, stop: (atOnce) => gateway.stop(atOnce).finally(demo.close) };
   } catch (error) {

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What a watched file reports; both may be called many times. */
+/** What a watched file reports. */
 export interface WatchListeners<T> {
   /** A new content was read and is in force. */
   readonly onChange?: (value: T) => void;

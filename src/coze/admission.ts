@@ -18,7 +18,10 @@ const refusals = {
   canceled: gone,
 } as const satisfies Record<string, Halt>;
 
-/** The door to Coze: first the brake, then a free connection. */
+/**
+ * The door to Coze: first a free connection, then the brake. Who waits for a turn holds a slot meanwhile, which takes
+ * nothing from anybody, as the brake holds all; so what is decided about a turn is never older than the wait for it.
+ */
 export class Admission {
   readonly #slots: Slots;
   readonly #pacer: Pacer;
@@ -32,28 +35,17 @@ export class Admission {
    * Waits until a request may be sent at once. Then a slot is held, which `leave` gives back.
    * @returns why not, when it may not be sent in time.
    */
-  async enter({ deadlineAt, leastMs, signal }: Applicant): Promise<Halt | undefined> {
-    const mostWaitMs = () => Math.max(0, deadlineAt - leastMs - performance.now());
-    // Timers fire late, so half of the least is still taken. Less would only make outcomes unknown.
-    const isTooLate = () => performance.now() > deadlineAt - leastMs / 2;
-    for (;;) {
-      if (isTooLate()) return tooLate;
-      const now = performance.now();
-      const brakeMs = this.#pacer.reserve(now, mostWaitMs());
-      if (brakeMs === undefined) {
-        return { stopped: "no_time_left", error: "coze_throttled", retryAfterMs: this.#pacer.waitMs(now) };
-      }
-      const stays = await pause(brakeMs, signal);
-      const refusal = stays ? await this.#slots.acquire(mostWaitMs(), signal) : "canceled";
-      if (refusal === undefined && !isTooLate() && this.#pacer.coolDownMs(performance.now()) === 0) {
-        this.#pacer.sent(performance.now());
-        return undefined;
-      }
-      this.#pacer.giveBack();
-      if (refusal !== undefined) return refusals[refusal];
-      // Coze asked for silence, or time ran out, while this one waited for its connection.
-      this.#slots.release();
-    }
+  async enter(applicant: Applicant): Promise<Halt | undefined> {
+    if (isTooLate(applicant)) return tooLate;
+    const now = performance.now();
+    if (this.#pacer.coolDownMs(now) > mostWaitMs(applicant)) return this.#throttled(now);
+    const refusal = await this.#slots.acquire(mostWaitMs(applicant), applicant.signal);
+    if (refusal === "too_late" && Number.isFinite(this.#pacer.rate))
+      return this.#throttled(performance.now());
+    if (refusal !== undefined) return refusals[refusal];
+    const halt = await this.#turn(applicant);
+    if (halt) this.#slots.release();
+    return halt;
   }
 
   /** Gives the slot back. */
@@ -65,4 +57,34 @@ export class Admission {
   throttled(retryAfterMs: number | undefined): void {
     this.#pacer.throttled(performance.now(), retryAfterMs);
   }
+
+  async #turn(applicant: Applicant): Promise<Halt | undefined> {
+    for (;;) {
+      if (isTooLate(applicant)) return tooLate;
+      const now = performance.now();
+      const turn = this.#pacer.reserve(now, mostWaitMs(applicant));
+      if (!turn) return this.#throttled(now);
+      if (!(await pause(turn.waitMs, applicant.signal))) {
+        this.#pacer.giveBack(turn);
+        return gone;
+      }
+      // A cool-down that began during the wait makes the turn void; the next one comes after it.
+      if (this.#pacer.coolDownMs(performance.now()) > 0 || isTooLate(applicant)) continue;
+      this.#pacer.sent(performance.now());
+      return undefined;
+    }
+  }
+
+  #throttled(now: number): Halt {
+    return { stopped: "no_time_left", error: "coze_throttled", retryAfterMs: this.#pacer.waitMs(now) };
+  }
+}
+
+function mostWaitMs({ deadlineAt, leastMs }: Applicant): number {
+  return Math.max(0, deadlineAt - leastMs - performance.now());
+}
+
+/** Timers fire late, so half of the least is still taken. Less would only make outcomes unknown. */
+function isTooLate({ deadlineAt, leastMs }: Applicant): boolean {
+  return performance.now() > deadlineAt - leastMs / 2;
 }

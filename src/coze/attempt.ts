@@ -56,15 +56,18 @@ export function requestOf(
 function withoutLeak(exchange: Exchange, token: CozeToken): Exchange {
   if (exchange.kind === "failure") return exchange;
   const logid = Buffer.from([exchange.headers["x-tt-logid"] ?? []].flat().join());
-  if (![unescaped(exchange.body), logid].some((bytes) => token.isIn(bytes))) return exchange;
+  const forms = [exchange.body, unescaped(exchange.body), logid];
+  if (!forms.some((bytes) => token.isIn(bytes))) return exchange;
   return { kind: "failure", failure: "leak", sent: true, detail: "the reply shows the gateway's token" };
 }
 
 /** The body with JSON's escapes resolved, as a reader of it would see it. */
 function unescaped(body: Buffer): Buffer {
-  if (!body.includes("\\u")) return body;
+  if (!body.includes("\\")) return body;
   const text = body.toString("latin1");
   return Buffer.from(
-    text.replace(/\\u([0-9a-f]{4})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+    text
+      .replaceAll("\\/", "/")
+      .replace(/\\u([0-9a-f]{4})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
   );
 }

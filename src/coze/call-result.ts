@@ -16,10 +16,12 @@ export interface AttemptRecord {
   readonly ms: number;
 }
 
-/** A retry that is about to be made, for the log. */
+/** A retry that is being made, for the log: the attempt before it, and why. */
 export interface RetryNotice extends AttemptRecord {
   readonly reason: string;
   readonly next_wait_ms: number;
+  /** Whether it is paid from the retry budget. */
+  readonly charged: boolean;
 }
 
 /** What one call, with all its attempts, came to. */

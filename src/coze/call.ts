@@ -69,7 +69,7 @@ export class CozeApi {
     const attempts: AttemptRecord[] = [];
     let last: AttemptResult | undefined;
     let mayHaveActed = false;
-    let waitMs = 0;
+    let retry: RetryNotice | undefined;
     let tokenRetried = false;
     budget.deposit();
     for (;;) {
@@ -77,7 +77,11 @@ export class CozeApi {
         token.generation === 0
           ? ({ stopped: "no_token", error: "token_unavailable" } as const)
           : await admission.enter({ deadlineAt, leastMs, signal });
-      if (halt) return conclude(operation, { attempts, last, mayHaveActed, stopped: halt.stopped, halt });
+      if (halt) {
+        if (retry?.charged) budget.refund();
+        return conclude(operation, { attempts, last, mayHaveActed, stopped: halt.stopped, halt });
+      }
+      if (retry) context.onRetry(retry);
       const startedAt = performance.now();
       const use = token.use();
       last = await attempt(request, {
@@ -91,11 +95,14 @@ export class CozeApi {
         onDone: () => admission.leave(),
       });
       const ms = performance.now() - startedAt;
-      const record = recordOf(last, attempts.length + 1, waitMs, ms);
+      const record = recordOf(last, attempts.length + 1, retry?.next_wait_ms ?? 0, ms);
       attempts.push(record);
       mayHaveActed ||= last.mayHaveActed;
       onAttempt(operation, last, ms);
       if (last.class === "throttled") admission.throttled(last.retryAfterMs);
+      // Nobody waits for this call any more, so nothing is to be said of Coze or decided.
+      if (signal?.aborted && last.class !== "ok")
+        return conclude(operation, { attempts, last, mayHaveActed, stopped: "caller_gone" });
       if (last.class === "token_rejected") await waitAtMost(token.refresh(), remaining(deadlineAt));
       const decision = decideRetry({
         idempotency: operation.idempotency,
@@ -111,13 +118,10 @@ export class CozeApi {
       });
       if (!decision.retry)
         return conclude(operation, { attempts, last, mayHaveActed, stopped: decision.reason });
-      // Nobody waits for a retry now, so none is logged or paid for.
-      if (signal?.aborted)
-        return conclude(operation, { attempts, last, mayHaveActed, stopped: "caller_gone" });
-      if (decision.charged) budget.withdraw();
+      const { charged, reason, waitMs } = decision;
+      if (charged) budget.withdraw();
       tokenRetried ||= last.class === "token_rejected" || last.class === "refused";
-      waitMs = decision.waitMs;
-      context.onRetry({ ...record, reason: decision.reason, next_wait_ms: Math.round(waitMs) });
+      retry = { ...record, reason, charged, next_wait_ms: Math.round(waitMs) };
       await pause(waitMs, signal);
     }
   }

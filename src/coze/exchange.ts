@@ -5,7 +5,7 @@ import { type Exchange, ReplyCollector } from "./reply-collector.ts";
 export interface ExchangeRequest {
   readonly method: string;
   readonly target: string;
-  /** A copy of what is sent besides Host, Content-Length and Connection. */
+  /** All that is sent besides Host, Content-Length and Connection. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
 }

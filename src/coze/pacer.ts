@@ -7,6 +7,12 @@ const mostCoolDownMs = 60_000;
 /** Without throttling for this long, in ms, the brake is off again. */
 const forgetAfterMs = 30_000;
 
+/** A turn to send: how long to wait for it, and how far it put off the next one; ms. */
+export interface Turn {
+  readonly waitMs: number;
+  readonly stepMs: number;
+}
+
 /**
  * The brake that all calls to Coze share: nothing is sent during a cool-down that Coze asked for, and after each
  * throttling the send rate is halved, then grows again by a fixed step a second (AIMD; FAULTS 15 and 16). It only
@@ -38,19 +44,20 @@ export class Pacer {
   /**
    * Reserves the next turn to send.
    * @param mostWaitMs turns later than this are not reserved.
-   * @returns ms to wait before sending; undefined when the turn would come too late.
+   * @returns undefined when the turn would come too late.
    */
-  reserve(now: number, mostWaitMs: number): number | undefined {
+  reserve(now: number, mostWaitMs: number): Turn | undefined {
     this.#recover(now);
     const turnAt = Math.max(now, this.#coolUntil, this.#rate === undefined ? 0 : this.#nextTurnAt);
     if (turnAt - now > mostWaitMs) return undefined;
-    if (this.#rate !== undefined) this.#nextTurnAt = turnAt + 1000 / this.#rate;
-    return turnAt - now;
+    const stepMs = 1000 / this.rate;
+    this.#nextTurnAt = turnAt + stepMs;
+    return { waitMs: turnAt - now, stepMs };
   }
 
-  /** Gives a reserved turn back that was not used, so that the ones after it come earlier. */
-  giveBack(): void {
-    if (this.#rate !== undefined) this.#nextTurnAt -= 1000 / this.#rate;
+  /** Gives a turn back that is not used, so that the ones still to be reserved come earlier. */
+  giveBack({ stepMs }: Turn): void {
+    this.#nextTurnAt -= stepMs;
   }
 
   /** Counts a send: from these the rate is taken when Coze throttles for the first time. */
@@ -92,6 +99,6 @@ export class Pacer {
     const seconds = Math.floor((now - Math.max(this.#rateChangedAt, this.#coolUntil)) / 1000);
     if (seconds < 1) return;
     this.#rate += seconds * increase;
-    this.#rateChangedAt = now;
+    this.#rateChangedAt = Math.max(this.#rateChangedAt, this.#coolUntil) + seconds * 1000;
   }
 }

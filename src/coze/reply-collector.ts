@@ -33,6 +33,9 @@ export type Exchange =
 /** Node's codes for a certificate that does not verify: waiting does not mend it. */
 const certificateCode = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_|HOSTNAME_MISMATCH)/;
 
+/** A connection that was being closed fails within a round trip; what fails later had been taken up by Coze. */
+const staleWithinMs = 250;
+
 /** Collects one reply from undici's events and settles once. */
 export class ReplyCollector implements Dispatcher.DispatchHandler {
   readonly #maxBytes: number;
@@ -42,6 +45,7 @@ export class ReplyCollector implements Dispatcher.DispatchHandler {
   onStart: () => boolean = () => false;
   #controller: Dispatcher.DispatchController | undefined;
   #reused = false;
+  #startedAt = 0;
   #settled = false;
   #status = 0;
   #headers: IncomingHttpHeaders = {};
@@ -67,6 +71,7 @@ export class ReplyCollector implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
     this.#reused = this.onStart();
+    this.#startedAt = performance.now();
     if (this.#settled) controller.abort(new Error("given up before it was sent"));
   }
 
@@ -96,7 +101,8 @@ export class ReplyCollector implements Dispatcher.DispatchHandler {
 
   onResponseError(_: unknown, error: Error): void {
     const [failure, detail] = describe(error, this.#controller !== undefined);
-    const stale = failure === "reset" && this.#reused && this.#status === 0;
+    const soon = performance.now() - this.#startedAt < staleWithinMs;
+    const stale = failure === "reset" && this.#reused && this.#status === 0 && soon;
     this.#fail(stale ? "stale" : failure, detail);
     this.#done();
   }

@@ -27,6 +27,11 @@ export class RetryBudget {
     this.#tokens = Math.min(this.#capacity, this.#tokens + this.#deposit);
   }
 
+  /** Pays back a retry that was not made. */
+  refund(): void {
+    this.#tokens = Math.min(this.#capacity, this.#tokens + 1);
+  }
+
   withdraw(): void {
     this.#tokens = Math.max(0, this.#tokens - 1);
   }

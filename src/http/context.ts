@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AuthenticationError } from "../callers/authenticate.ts";
 import type { Caller } from "../callers/policy.ts";
 import type { CallResult } from "../coze/call-result.ts";
-import { GatewayError, type GatewayErrorName } from "../errors.ts";
+import { GatewayError, type GatewayErrorName, type Outcome } from "../errors.ts";
 import type { Operation } from "../operation.ts";
 import { redactCredentials } from "../telemetry/logger.ts";
 
@@ -19,8 +19,11 @@ declare module "fastify" {
     refused: AuthenticationError | undefined;
     /** The forwarded call, once it is over. */
     call: CallResult | undefined;
-    /** The error that was answered. */
+    /** The error that was answered, and what was said of the outcome of a change. */
     failure: GatewayErrorName | undefined;
+    outcome: Outcome | undefined;
+    /** What Node found wrong with the request while its body was still to come; it was answered with this. */
+    brokenBy: GatewayErrorName | undefined;
   }
   interface FastifyContextConfig {
     /** Set on the routes that forward; log, metrics and permission read it from here. */
@@ -53,6 +56,8 @@ export function addContext(app: FastifyInstance): void {
   app.decorateRequest("refused", undefined);
   app.decorateRequest("call", undefined);
   app.decorateRequest("failure", undefined);
+  app.decorateRequest("outcome", undefined);
+  app.decorateRequest("brokenBy", undefined);
   app.addHook("onRequest", async (request: FastifyRequest, reply: FastifyReply) => {
     request.startedAt = performance.now();
     request.remoteAddress = request.ip;

@@ -57,8 +57,8 @@ export function errorReplyExample(word: GatewayErrorName): Json {
 }
 
 /** The same as bytes of HTTP/1.1, for a socket on which Node could not even read a request. */
-export function rawErrorReply(error: GatewayError, requestId: string): string {
-  const { status, headers, body } = errorReply(error, requestId);
+export function rawErrorReply(error: GatewayError, requestId: string, outcome?: Outcome): string {
+  const { status, headers, body } = errorReply(error, requestId, outcome);
   const lines = Object.entries({
     ...headers,
     "content-length": String(Buffer.byteLength(body)),
@@ -95,7 +95,7 @@ export function asGatewayError(error: FastifyError | GatewayError): GatewayError
 }
 
 /** Whatever ended a request for a change before it was forwarded ended it unsent; only our own failures leave doubt. */
-function outcomeOf({ routeOptions }: FastifyRequest, error: GatewayError): Outcome | undefined {
+export function outcomeToTell({ routeOptions }: FastifyRequest, error: GatewayError): Outcome | undefined {
   const { operation } = routeOptions.config;
   if (!operation || !isMutating(operation)) return undefined;
   return error.details.call?.outcome ?? (error.error === "internal" ? "unknown" : "not_sent");
@@ -104,14 +104,15 @@ function outcomeOf({ routeOptions }: FastifyRequest, error: GatewayError): Outco
 /** Makes the handler that answers every thrown error, whatever threw it. */
 export function errorHandler(onAuthFailure: (reason: string) => void) {
   return (thrown: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply) => {
-    const error = asGatewayError(thrown);
+    const error = request.brokenBy ? new GatewayError(request.brokenBy) : asGatewayError(thrown);
     if (error.error === "internal") request.log.error({ event: "internal_error", err: thrown });
     if (error instanceof AuthenticationError) {
       onAuthFailure(error.refusal);
       request.refused = error;
     }
     request.failure = error.error;
-    const { status, headers, body } = errorReply(error, request.id, outcomeOf(request, error));
+    request.outcome = outcomeToTell(request, error);
+    const { status, headers, body } = errorReply(error, request.id, request.outcome);
     void reply.code(status).headers(headers).send(body);
   };
 }

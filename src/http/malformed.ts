@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { GatewayError, type GatewayErrorName } from "../errors.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import { rawErrorReply } from "./error-reply.ts";
+import { outcomeToTell, rawErrorReply } from "./error-reply.ts";
 
 const byNodeCode: Readonly<Record<string, GatewayErrorName>> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",
@@ -19,7 +19,9 @@ type NodeError = Error & { readonly code?: string };
  * Answers what Node reads and Fastify never sees, in the same envelope as everything else: bytes that are no request,
  * and CONNECT. Both are counted and logged here, as no hook runs for them.
  */
-export function addMalformed({ server }: FastifyInstance, log: Logger, metrics: Metrics): void {
+export function addMalformed(app: FastifyInstance, log: Logger, metrics: Metrics): void {
+  const { server } = app;
+  const requests = new WeakMap<IncomingMessage, FastifyRequest>();
   const latest = new WeakMap<Socket, ServerResponse>();
   const refused = new WeakSet<Socket>();
 
@@ -27,7 +29,10 @@ export function addMalformed({ server }: FastifyInstance, log: Logger, metrics: 
     // A broken parser fails again with each further chunk.
     if (refused.has(socket)) return;
     refused.add(socket);
-    const request_id = randomUUID();
+    const reply = latest.get(socket);
+    // Where it is the body that is broken, the request is known already and gets its own line as well.
+    const open = reply && !reply.req.complete && !reply.headersSent ? requests.get(reply.req) : undefined;
+    const request_id = open?.id ?? randomUUID();
     const line = {
       event: "malformed",
       request_id,
@@ -36,12 +41,16 @@ export function addMalformed({ server }: FastifyInstance, log: Logger, metrics: 
       remote_address: socket.remoteAddress,
     };
     log.info(line, "malformed request");
-    inTurn(socket, latest.get(socket), () => {
-      metrics.requests.inc({ operation: "other", error: error.error });
-      socket.end(rawErrorReply(error, request_id));
+    inTurn(socket, reply, () => {
+      if (open) open.brokenBy = error.error;
+      else metrics.requests.inc({ operation: "other", error: error.error });
+      socket.end(rawErrorReply(error, request_id, open && outcomeToTell(open, error)));
     });
   };
 
+  app.addHook("onRequest", async (request) => {
+    requests.set(request.raw, request);
+  });
   server.on("request", (request: IncomingMessage, reply: ServerResponse) => {
     latest.set(request.socket, reply);
   });

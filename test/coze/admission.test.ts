@@ -90,3 +90,32 @@ t.test("callers who go while the brake holds them take nobody's turn", async (t)
   await Promise.all(Array.from({ length: 30 }, () => admission.enter(applicant({ signal: gone }))));
   t.ok(pacer.waitMs(performance.now()) <= 1_000, "the next one waits one turn, not thirty");
 });
+
+for (const hint of [undefined, 300]) {
+  t.test(`those who queued before the brake keep to its rate, hint ${hint}`, async (t) => {
+    const { admission, applicant, pacer } = door(10, 100);
+    for (let at = 0; at < 10; at += 1) await admission.enter(applicant());
+    const through: number[] = [];
+    const waiting = Array.from({ length: 30 }, async () => {
+      const halt = await admission.enter(applicant(soon(2_000)));
+      if (halt) return halt.error;
+      through.push(performance.now());
+      admission.leave();
+      return "through";
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    const start = performance.now();
+    admission.throttled(hint);
+    const { rate } = pacer;
+    for (let at = 0; at < 10; at += 1) admission.leave();
+    const ends = await Promise.all(waiting);
+    // The rate grows by 10 a second; nobody is let through beyond it, the rest is told that Coze throttles.
+    const seconds = (performance.now() - start) / 1000;
+    const most = 1 + (rate + 10 * seconds) * seconds;
+    t.ok(
+      through.length > 0 && through.length <= most,
+      `${through.length} through at ${rate}/s in ${seconds} s`,
+    );
+    t.same(new Set(ends), new Set(["through", "coze_throttled"]));
+  });
+}

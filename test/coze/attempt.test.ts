@@ -20,6 +20,19 @@ t.test("a success that shows the token, even escaped, is withheld, counted and l
   t.equal(gateway.lines().filter(({ event, level }) => event === "leak" && level === "error").length, 3);
 });
 
+t.test("a token with slashes is found behind JSON's escaped slashes", async (t) => {
+  const slashed = "sat/abc/defghijkl/mnopqrst";
+  const coze = await startSandbox(t, new Map([[slashed, "all" as const]]));
+  const gateway = await startGateway(t, coze.url, {
+    COZE_TOKEN: slashed,
+    COZE_TOKEN_FILE: "",
+    MAX_ATTEMPTS: "1",
+  });
+  const body = `{"code":0,"msg":"${slashed.replaceAll("/", "\\/")}"}`;
+  coze.sandbox.faults.add({ times: 1, body, content_type: "application/json" });
+  t.match((await gateway.call("GET", "/v1/api_apps")).body.gateway, { error: "coze_malformed" });
+});
+
 t.test("a harmless escape passes as it came", async (t) => {
   const coze = await startSandbox(t);
   const gateway = await startGateway(t, coze.url);

@@ -199,14 +199,28 @@ t.test("29: one that waits for the brake is given up", async (t) => {
   t.match(requestLines(gateway)[1], { aborted: true, attempts: [], stopped: "caller_gone" });
 });
 
+t.test("29: a read given up in its last attempt is no failure of Coze", async (t) => {
+  const coze = await startMisbehavingServer(t, silence);
+  const gateway = await startGateway(t, coze.url, { MAX_ATTEMPTS: "1" });
+  await hangUp(gateway.port, listRequest(gateway.key), () => coze.requests.length === 1);
+  while (requestLines(gateway).length === 0) await sleep(5);
+  t.match(requestLines(gateway), [
+    { level: "info", aborted: true, stopped: "caller_gone", error: undefined },
+  ]);
+});
+
 t.test("29: one that waits for its next attempt is given up", async (t) => {
   const coze = await startMisbehavingServer(t, bytes(wireReply(429, "", { "retry-after": "5" })));
   const gateway = await startGateway(t, coze.url);
-  await hangUp(gateway.port, listRequest(gateway.key), () => logged(gateway, "retry").length === 1);
+  const throttled = async () =>
+    /attempts_total\{[^}]*class="throttled"\} 1/.test((await gateway.gateway.admin.inject("/metrics")).body);
+  await hangUp(gateway.port, listRequest(gateway.key), throttled);
   while (requestLines(gateway).length === 0) await sleep(5);
   t.match(requestLines(gateway), [
     { aborted: true, attempts: [{ class: "throttled" }], stopped: "caller_gone" },
   ]);
+  t.same(logged(gateway, "retry"), [], "a retry that was not made is not told");
+  t.match((await gateway.gateway.admin.inject("/metrics")).body, "retry_budget_tokens 20", "nor paid for");
   t.equal(coze.requests.length, 1);
 });
 

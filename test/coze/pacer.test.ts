@@ -4,10 +4,15 @@ import { Pacer } from "../../src/coze/pacer.ts";
 
 const long = 1e9;
 
+/** ms to wait for the next turn, NaN when there is none in time. */
+function waitOf(pacer: Pacer, now: number, most = long): number {
+  return pacer.reserve(now, most)?.waitMs ?? Number.NaN;
+}
+
 /** Sends per second that the pacer allows from `now` on, reckoned from two neighbouring turns. */
 function rate(pacer: Pacer, now: number): number {
-  const first = pacer.reserve(now, long) ?? Number.NaN;
-  const second = pacer.reserve(now, long) ?? Number.NaN;
+  const first = waitOf(pacer, now);
+  const second = waitOf(pacer, now);
   return Math.round(1000 / (second - first));
 }
 
@@ -21,7 +26,7 @@ function busy(sent: number, now: number): Pacer {
 t.test("nothing waits while Coze does not throttle", async (t) => {
   const pacer = new Pacer();
   for (let at = 0; at < 1000; at += 1) pacer.reserve(at, 0);
-  t.equal(pacer.reserve(1000, 0), 0);
+  t.equal(waitOf(pacer, 1000, 0), 0);
   t.equal(pacer.waitMs(1000), 0);
 });
 
@@ -30,8 +35,8 @@ t.test("a hint holds everybody up until it has passed", async (t) => {
   pacer.throttled(1000, 3000);
   t.equal(pacer.waitMs(1000), 3000);
   t.equal(pacer.reserve(1500, 2000), undefined, "2,500 ms are too long for this one");
-  t.equal(pacer.reserve(1500, 2500), 2500);
-  t.ok((pacer.reserve(1500, long) ?? 0) > 2500, "the next one comes after it, not with it");
+  t.equal(waitOf(pacer, 1500, 2500), 2500);
+  t.ok(waitOf(pacer, 1500) > 2500, "the next one comes after it, not with it");
 });
 
 t.test("a shorter hint does not end a longer cool-down", async (t) => {
@@ -96,13 +101,13 @@ t.test("the brake is off after half a minute of quiet", async (t) => {
   t.ok(pacer.waitMs(10_000) > 0);
   pacer.reserve(40_001, long);
   t.equal(pacer.waitMs(40_001), 0);
-  t.same([pacer.reserve(40_001, 0), pacer.reserve(40_001, 0)], [0, 0]);
+  t.same([waitOf(pacer, 40_001, 0), waitOf(pacer, 40_001, 0)], [0, 0]);
 });
 
 t.test("not while a cool-down of more than half a minute lasts", async (t) => {
   const pacer = new Pacer();
   pacer.throttled(0, 60_000);
-  t.equal(pacer.reserve(40_000, long), 20_000);
+  t.equal(waitOf(pacer, 40_000), 20_000);
 });
 
 t.test("whatever happens, no turn lies within a cool-down or beyond what its caller would wait", async () => {
@@ -124,7 +129,7 @@ t.test("whatever happens, no turn lies within a cool-down or beyond what its cal
           coolUntil = Math.max(coolUntil, now + (hint ?? 0));
           return true;
         }
-        const wait = pacer.reserve(now, most);
+        const wait = pacer.reserve(now, most)?.waitMs;
         return wait === undefined || (wait >= 0 && wait <= most && now + wait >= coolUntil);
       });
     }),
@@ -136,19 +141,22 @@ t.test("a hint of days is told to callers, and Coze is asked again after a minut
   const days = 3 * 24 * 3_600_000;
   pacer.throttled(0, days);
   t.equal(pacer.waitMs(1000), days - 1000);
-  t.equal(pacer.reserve(1000, long), 59_000);
+  t.equal(waitOf(pacer, 1000), 59_000);
   t.ok(pacer.waitMs(60_001) < 60_000, "nobody is told of days any more");
 });
 
 t.test("a turn that was given back goes to the next one", async (t) => {
   const pacer = new Pacer();
-  pacer.giveBack();
+  const free = pacer.reserve(0, long);
+  t.same(free, { waitMs: 0, stepMs: 0 }, "while the brake is off a turn puts nobody off");
   pacer.throttled(0, undefined);
   t.equal(pacer.rate, 1);
   const first = pacer.reserve(0, long);
-  t.equal(pacer.reserve(0, long), (first ?? 0) + 1000);
-  pacer.giveBack();
-  t.equal(pacer.reserve(0, long), (first ?? 0) + 1000);
+  t.same(first, { waitMs: 0, stepMs: 1000 });
+  if (first) pacer.giveBack(first);
+  t.equal(waitOf(pacer, 0), 0);
+  if (free) pacer.giveBack(free);
+  t.equal(waitOf(pacer, 0), 1000, "the free turn gives nothing back");
 });
 
 t.test("rate and cool-down can be read", async (t) => {

@@ -61,6 +61,13 @@ t.test("a reset after the reply has begun is not a stale connection", async (t) 
   t.match(settled, [{ failure: "reset" }]);
 });
 
+t.test("a reset after Coze had time to work is not a stale connection either", async (t) => {
+  const { reply, settled } = collector("reused");
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  reply.onResponseError(undefined, coded("ECONNRESET"));
+  t.match(settled, [{ failure: "reset" }]);
+});
+
 t.test("errors of undici's own and those without a code are sorted too", async (t) => {
   const parser = collector("new");
   parser.reply.onResponseError(undefined, new errors.HTTPParserError("bad"));

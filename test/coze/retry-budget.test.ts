@@ -37,3 +37,12 @@ t.test("over any sequence retries stay within the burst and a tenth of the reque
     }),
   );
 });
+
+t.test("a retry that was not made is paid back, never beyond what fits", async (t) => {
+  const budget = new RetryBudget(2);
+  budget.withdraw();
+  budget.refund();
+  t.equal(budget.tokens, 2);
+  budget.refund();
+  t.equal(budget.tokens, 2);
+});
