@@ -56,7 +56,7 @@ t.test("with all that can be known of a call", async (t) => {
 });
 
 t.test("a change that was refused before it was forwarded was not sent", async (t) => {
-  const { call } = await start(t);
+  const { call, requests } = await start(t);
   const app = "/v1/api_apps/7512345678901234567";
   for (const reply of [
     await call("DELETE", app, undefined, { authorization: "Bearer wrong" }),
@@ -67,6 +67,9 @@ t.test("a change that was refused before it was forwarded was not sent", async (
   ]) {
     t.ok([400, 401, 413].includes(reply.status), String(reply.status));
     t.match(reply.body.gateway, { outcome: "not_sent", attempts: 0 });
+    const { request_id } = reply.body.gateway;
+    const line = requests().find((one) => one["request_id"] === request_id);
+    t.match(line, { outcome: "not_sent" }, "the log says the same");
   }
   for (const reply of [await call("GET", "/v1/api_apps?page_size=0"), await call("DELETE", "/nowhere")]) {
     t.notOk("outcome" in reply.body.gateway);

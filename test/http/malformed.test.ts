@@ -100,7 +100,7 @@ t.test("bytes that are no HTTP/1.1 are answered in the envelope and never reach 
 });
 
 t.test("a request that is sent too slowly is cut off with 408, in its head and in its body", async (t) => {
-  const { port, key, sandbox, requests } = await start(t, {
+  const { port, key, sandbox, requests, gateway } = await start(t, {
     REQUEST_TIMEOUT_MS: "200",
     ATTEMPT_TIMEOUT_MS: "100",
   });
@@ -114,7 +114,15 @@ t.test("a request that is sent too slowly is cut off with 408, in its head and i
   }
   t.same(sandbox.calls, []);
   await until(() => requests().length === 1);
-  t.match(requests(), [{ operation: "create_api_app", aborted: true }], "the one whose head was whole");
+  const line = { operation: "create_api_app", aborted: true, status: 408, error: "request_timeout" };
+  t.match(requests(), [line], "the one whose head was whole");
+  const [, broken] = replies;
+  t.match(broken?.body.gateway, { outcome: "not_sent", request_id: requests()[0]?.["request_id"] });
+  t.match(requests()[0], { outcome: "not_sent" });
+  t.notOk("outcome" in (replies[0]?.body.gateway ?? {}), "nobody knows what the other one asked for");
+  const { body: metrics } = await gateway.admin.inject("/metrics");
+  t.match(metrics, /requests_total\{operation="create_api_app",error="request_timeout"\} 1\n/);
+  t.match(metrics, /requests_total\{operation="other",error="request_timeout"\} 1\n/);
 });
 
 /** The status lines among the bytes, in their order. */
