@@ -1,18 +1,7 @@
 import { inspect } from "node:util";
 
-/** A value that never prints: JSON, string, template and `util.inspect` all show `[redacted]`. */
-export class Secret {
-  readonly #value: string;
-
-  constructor(value: string) {
-    this.#value = value;
-  }
-
-  /** The value itself; call it only where it is put to use. */
-  reveal(): string {
-    return this.#value;
-  }
-
+/** Something that never prints: JSON, string, template and `util.inspect` all show `[redacted]`. */
+export class Unprintable {
   toString(): string {
     return "[redacted]";
   }
@@ -23,5 +12,20 @@ export class Secret {
 
   [inspect.custom](): string {
     return "[redacted]";
+  }
+}
+
+/** A value that never prints. */
+export class Secret extends Unprintable {
+  readonly #value: string;
+
+  constructor(value: string) {
+    super();
+    this.#value = value;
+  }
+
+  /** The value itself; call it only where it is put to use. */
+  reveal(): string {
+    return this.#value;
   }
 }

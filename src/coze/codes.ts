@@ -14,54 +14,20 @@ export interface CozeCode {
   readonly source: string;
 }
 
-const invalid = (meaning: string, source = "D"): CozeCode => ({
-  class: "refused",
-  error: "coze_invalid_request",
-  meaning,
-  source,
-});
-const notFound = (meaning: string, source = "D"): CozeCode => ({
-  class: "refused",
-  error: "coze_not_found",
-  meaning,
-  source,
-});
-const conflict = (meaning: string, source = "D"): CozeCode => ({
-  class: "refused",
-  error: "coze_conflict",
-  meaning,
-  source,
-});
-const quota = (meaning: string, source = "D"): CozeCode => ({
-  class: "refused",
-  error: "coze_quota",
-  meaning,
-  source,
-});
-const blocked = (meaning: string, source = "S"): CozeCode => ({
-  class: "refused",
-  error: "coze_blocked",
-  meaning,
-  source,
-});
-const throttled = (meaning: string, source = "D"): CozeCode => ({
-  class: "throttled",
-  error: "coze_throttled",
-  meaning,
-  source,
-});
-const fault = (meaning: string, source = "D"): CozeCode => ({
-  class: "fault",
-  error: "coze_unavailable",
-  meaning,
-  source,
-});
-const tokenRejected = (meaning: string, source = "D"): CozeCode => ({
-  class: "token_rejected",
-  error: "coze_token_rejected",
-  meaning,
-  source,
-});
+/** Makes lines of the table that differ in meaning and source only. */
+const kind =
+  (as: AttemptClass, error: GatewayErrorName) =>
+  (meaning: string, source = "D"): CozeCode => ({ class: as, error, meaning, source });
+
+const invalid = kind("refused", "coze_invalid_request");
+const notFound = kind("refused", "coze_not_found");
+const conflict = kind("refused", "coze_conflict");
+const quota = kind("refused", "coze_quota");
+const blocked = kind("refused", "coze_blocked");
+const permission = kind("refused", "coze_permission_missing");
+const throttled = kind("throttled", "coze_throttled");
+const fault = kind("fault", "coze_unavailable");
+const tokenRejected = kind("token_rejected", "coze_token_rejected");
 
 /** Coze's "this token lacks a permission", sent for a wrong token too. */
 export const permissionMissingCode = 4101;
@@ -97,15 +63,7 @@ export const cozeCodes: ReadonlyMap<number, CozeCode> = new Map([
   [4029, conflict("realtime room closed")],
   [4033, quota("shown beside the quota codes", "S")],
   [4100, tokenRejected("token not valid", "D, O, I")],
-  [
-    permissionMissingCode,
-    {
-      class: "refused",
-      error: "coze_permission_missing",
-      meaning: "token lacks permission",
-      source: "D, O, I",
-    },
-  ],
+  [permissionMissingCode, permission("token lacks permission", "D, O, I")],
   [4102, blocked("risk control", "D")],
   [4104, conflict("chat already ended")],
   [4105, invalid("sensitive content")],
@@ -124,7 +82,7 @@ export const cozeCodes: ReadonlyMap<number, CozeCode> = new Map([
   [6039, invalid("interrupt not supported", "S")],
   [700012006, tokenRejected("access token invalid", "D, O, S")],
   [700012014, blocked("unusual traffic", "S, I")],
-  [700012015, blocked("country restricted")],
+  [700012015, blocked("country restricted", "S")],
   [702042018, quota("space is full")],
   [702042162, invalid("user not in enterprise")],
   [702082020, quota("bot credits short", "S")],
@@ -133,10 +91,7 @@ export const cozeCodes: ReadonlyMap<number, CozeCode> = new Map([
   [702242003, notFound("bot unbound", "S")],
   [708230702, fault("knowledge: server", "?")],
   [708232001, invalid("knowledge: parameter", "?")],
-  [
-    708232003,
-    { class: "refused", error: "coze_permission_missing", meaning: "knowledge: permission", source: "?" },
-  ],
+  [708232003, permission("knowledge: permission", "?")],
   [710005002, throttled("request rate exceeded", "?")],
   [720701013, fault("workflow failed on the server", "O, I")],
   [720702002, invalid("workflow: parameter missing", "S")],

@@ -1,7 +1,6 @@
-import { inspect } from "node:util";
 import { WatchedFile } from "../config/watched-file.ts";
 import { GatewayError } from "../errors.ts";
-import type { Secret } from "../secret.ts";
+import { type Secret, Unprintable } from "../secret.ts";
 
 /** Where the token comes from: a file that is watched, or a fixed value. */
 export type TokenSource = { readonly file: string } | { readonly value: Secret };
@@ -39,14 +38,16 @@ export function parseToken(content: Buffer | string): string {
 }
 
 /** The one holder of the Coze token. Each attempt asks for the current value, so a retry already uses a new one. */
-export class CozeToken {
+export class CozeToken extends Unprintable {
   #value: string | undefined;
   #generation = 0;
   /** How the token now in force, and the one before it, may show up in text. */
   #forms: readonly [readonly string[], readonly string[]] = [[], []];
   #file: WatchedFile<string> | undefined;
 
-  private constructor() {}
+  private constructor() {
+    super();
+  }
 
   /**
    * Starts holding the token. A file that cannot be used is reported to `onError` and read again later: the
@@ -105,18 +106,6 @@ export class CozeToken {
 
   close(): void {
     this.#file?.close();
-  }
-
-  toString(): string {
-    return "[redacted]";
-  }
-
-  toJSON(): string {
-    return "[redacted]";
-  }
-
-  [inspect.custom](): string {
-    return "[redacted]";
   }
 
   #take(value: string): boolean {
