@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { parseArgs } from "node:util";
+import { inspect, parseArgs } from "node:util";
 import { ConfigError } from "../config/config.ts";
 import { type Running, type Terminal, UsageError } from "./command.ts";
 
@@ -29,6 +29,6 @@ export async function sandbox(args: readonly string[], { out }: Terminal): Promi
   return {
     stop: () => app.close(),
     stopWithinMs: 5_000,
-    onFatal: (error) => out(`${error instanceof Error ? error.stack : error}\n`),
+    onFatal: (error) => out(`${inspect(error)}\n`),
   };
 }

@@ -38,6 +38,13 @@ t.test("without the time that an attempt needs nobody goes through", async (t) =
   t.same(await admission.enter(applicant(soon(150))), late, "in the queue");
 });
 
+t.test("a queue that is slow because of the brake says so", async (t) => {
+  const { admission, applicant } = door(1);
+  admission.throttled(undefined);
+  t.equal(await admission.enter(applicant()), undefined);
+  t.match(await admission.enter(applicant(soon(150))), { stopped: "no_time_left", error: "coze_throttled" });
+});
+
 t.test("a slot that comes when the time is over is given on", async (t) => {
   const { admission, applicant } = door(1);
   await admission.enter(applicant());

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import Fastify from "fastify";
 import t from "tap";
 import { AuthenticationError } from "../../src/callers/authenticate.ts";
@@ -7,8 +8,11 @@ import {
   errorHandler,
   errorReply,
   errorReplyExample,
+  outcomeToTell,
   rawErrorReply,
 } from "../../src/http/error-reply.ts";
+import { deleteApiApp } from "../../src/operations/delete-api-app.ts";
+import { listApiApps } from "../../src/operations/list-api-apps.ts";
 import { head, start } from "./helper.ts";
 import { exchange } from "./wire.ts";
 
@@ -74,6 +78,15 @@ t.test("a change that was refused before it was forwarded was not sent", async (
   for (const reply of [await call("GET", "/v1/api_apps?page_size=0"), await call("DELETE", "/nowhere")]) {
     t.notOk("outcome" in reply.body.gateway);
   }
+});
+
+t.test("only a failure of our own leaves a change in doubt that has no call to speak of", async (t) => {
+  const requestFor = (operation: unknown) => ({ routeOptions: { config: { operation } } }) as FastifyRequest;
+  const [ours, theirs] = [new GatewayError("internal"), new GatewayError("forbidden")];
+  t.equal(outcomeToTell(requestFor(deleteApiApp), ours), "unknown");
+  t.equal(outcomeToTell(requestFor(deleteApiApp), theirs), "not_sent");
+  t.equal(outcomeToTell(requestFor(listApiApps), ours), undefined);
+  t.equal(outcomeToTell(requestFor(undefined), ours), undefined);
 });
 
 t.test("each word has an example", async (t) => {
