@@ -80,6 +80,19 @@ t.test("a cool-down holds all up, those too who wait for a connection already", 
   t.ok(performance.now() - start >= 299, "it was let through after the cool-down only");
 });
 
+t.test("a cool-down that begins while a turn is waited for makes the turn void", async (t) => {
+  const { admission, applicant } = door(2);
+  admission.throttled(undefined);
+  t.equal(await admission.enter(applicant()), undefined);
+  // At one send a second the next turn comes in about a second, within the cool-down.
+  const waiting = admission.enter(applicant());
+  await new Promise((resolve) => setImmediate(resolve));
+  const start = performance.now();
+  admission.throttled(1_500);
+  t.equal(await waiting, undefined);
+  t.ok(performance.now() - start >= 1_499, "it was let through after the cool-down only");
+});
+
 t.test("a cool-down longer than the time left is told at once", async (t) => {
   const { admission, applicant } = door(1);
   admission.throttled(30_000);
