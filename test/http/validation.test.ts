@@ -30,6 +30,11 @@ t.test("a name that is refused is quoted short and without credentials", async (
 t.test("text of a URL is read as a number, a JSON body never is", async (t) => {
   const { call, sandbox } = await start(t);
   sandbox.faults.add({ body: '{"code":0}' });
+  for (const size of ["Infinity", "-Infinity", "1e999", "9".repeat(400)]) {
+    const { status, body } = await call("GET", `/v1/api_apps?page_size=${size}`);
+    t.equal(status, 400, size);
+    t.same(body.gateway.issues, [{ path: "query.page_size", message: "must be between 1 and 50" }]);
+  }
   t.equal((await call("GET", "/v1/api_apps?page_size=7")).status, 200);
   t.equal(sandbox.calls[0]?.url, "/v1/api_apps?page_size=7");
   for (const name of [7, true, null, [], {}]) {
