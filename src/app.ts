@@ -1,9 +1,13 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import type { Logger } from "pino";
+import type { AuditTrail } from "./audit/trail.ts";
 import type { Policy } from "./callers/policy.ts";
 import type { Config } from "./config/config.ts";
 import type { CozeApi } from "./coze/call.ts";
 import type { CozeToken } from "./coze/token.ts";
+import type { AuditReader } from "./http/audit/reader.ts";
+import { readRecorder } from "./http/audit/record-read.ts";
+import { addAuditRoutes } from "./http/audit/routes.ts";
 import { addBodyParser, maxBodyBytes } from "./http/body.ts";
 import { addContext, requestId } from "./http/context.ts";
 import { asGatewayError, errorHandler } from "./http/error-reply.ts";
@@ -22,6 +26,9 @@ export interface Parts {
   readonly metrics: Metrics;
   readonly token: CozeToken;
   readonly coze: CozeApi;
+  readonly trail: AuditTrail;
+  /** The store of the trail, for reading. */
+  readonly auditStore: AuditReader;
   /** The callers' policy in force now. */
   readonly policy: () => Policy;
   readonly readiness: readonly ReadinessCheck[];
@@ -33,7 +40,7 @@ export interface Parts {
 /** Builds the gateway, in the order in which a request meets its parts. Building is not running: it listens to nothing. */
 export async function build(config: Config, parts: Parts): Promise<FastifyInstance> {
   const { log, metrics, token } = parts;
-  const answerError = errorHandler((reason) => metrics.authFailures.inc({ reason }));
+  const answerError = errorHandler(parts.trail, (reason) => metrics.authFailures.inc({ reason }));
   const logger: FastifyBaseLogger = log;
   const app = Fastify({
     loggerInstance: logger,
@@ -62,7 +69,7 @@ export async function build(config: Config, parts: Parts): Promise<FastifyInstan
       const line = { event: "malformed", request_id: request.id, error: word, code: error.code };
       log.info({ ...line, remote_address: request.ip }, "malformed request");
       metrics.requests.inc({ operation: "other", error: word });
-      answerError(error, request, reply);
+      void answerError(error, request, reply);
     },
   });
   addMalformed(app, log, metrics);
@@ -80,8 +87,14 @@ export async function build(config: Config, parts: Parts): Promise<FastifyInstan
   addOperations(app, {
     policy: parts.policy,
     coze: parts.coze,
+    trail: parts.trail,
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
     redact: (text) => token.redact(text),
+  });
+  addAuditRoutes(app, {
+    policy: parts.policy,
+    store: parts.auditStore,
+    recordRead: readRecorder(parts.trail),
   });
   return app;
 }

@@ -40,6 +40,12 @@ export const gatewayErrors = {
   },
   headers_too_large: { status: 431, code: 431001, message: "The request headers are too large." },
   internal: { status: 500, code: 500001, message: "The gateway failed; report the request id." },
+  audit_incomplete: {
+    status: 500,
+    code: 500002,
+    message:
+      "The call was made, but how it ended could not be recorded yet and is withheld; look before you repeat a change.",
+  },
   coze_unavailable: { status: 502, code: 502001, message: "Coze failed to serve the call." },
   coze_malformed: { status: 502, code: 502002, message: "Coze's reply could not be read." },
   coze_token_rejected: {
@@ -63,6 +69,12 @@ export const gatewayErrors = {
     message: "Coze answered with an error that the gateway does not know.",
   },
   coze_unreachable: { status: 503, code: 503001, message: "Coze could not be reached.", retryAfterS: 2 },
+  audit_unavailable: {
+    status: 503,
+    code: 503005,
+    message: "The audit trail cannot be written now, so nothing was done; repeat later.",
+    retryAfterS: 2,
+  },
   overloaded: {
     status: 503,
     code: 503003,
@@ -94,7 +106,7 @@ export interface Issue {
 export interface CallDetails {
   readonly attempts: number;
   /** Why no further attempt was made. */
-  readonly stopped: string;
+  readonly stopped?: string;
   /** Absent for operations that change nothing. */
   readonly outcome?: Outcome;
   /** Coze's own words, where its envelope could be read. */

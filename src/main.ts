@@ -1,3 +1,5 @@
+import { audit } from "./commands/audit/audit.ts";
+import { AuditFailure } from "./commands/audit/failure.ts";
 import { check } from "./commands/check.ts";
 import { type Running, type Terminal, UsageError } from "./commands/command.ts";
 import { keys } from "./commands/keys.ts";
@@ -12,9 +14,19 @@ const usage = `Usage: main.js [command]
   serve --sandbox   run it against a built-in local Coze, with a demo caller
   sandbox [--port N] [--token T] [--host H]
                     run only the local Coze
-  check             check environment, callers file and token file
+  check             check environment, callers file, token file and audit store
   keys new --caller ID [--expires DATE]
                     make a caller key and the lines for the callers file
+  audit verify [--anchors FILE]
+                    prove that nobody changed the audit trail; FILE is a gateway's log
+  audit find [--logid X] [--request-id X] [--caller X] [--operation X] [--api-app-id X]
+             [--outcome X] [--kind X] [--from T] [--to T] [--limit N] [--json]
+                    find records, the newest first
+  audit export [the same filters] [--out FILE]
+                    all that match as NDJSON, the oldest first
+  audit prune [--days N]
+                    remove months that ended more than N days ago
+  audit migrate     set up a PostgreSQL store, or bring it up to date
   openapi [--out FOLDER]
                     write openapi.json and openapi.yaml (into ./openapi)
   help              print this
@@ -25,16 +37,20 @@ Exit status: 0 done, 1 wrong configuration or failure, 2 wrong command line.
 type Command = (args: readonly string[], terminal: Terminal) => Promise<Running | undefined>;
 
 const help: Command = async (_, { out }) => void out(usage);
-const commands = new Map<string, Command>(Object.entries({ serve, sandbox, check, keys, openapi, help }));
+const commands = new Map<string, Command>(
+  Object.entries({ serve, sandbox, check, keys, audit, openapi, help }),
+);
 
 async function main(): Promise<void> {
+  // Whoever reads our output may have seen enough: `audit export | head`.
+  process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => process.exit(code === "EPIPE" ? 0 : 1));
   const [word = "serve", ...args] = process.argv.slice(2);
   const command = commands.get(word.replace(/^(--help|-h)$/, "help"));
   if (!command) throw new UsageError(`there is no command "${word}"`);
   const running = await command(args, {
     environment: process.env,
     isTTY: process.stdout.isTTY === true,
-    out: (text) => void process.stdout.write(text),
+    out: (text) => new Promise((resolve) => process.stdout.write(text, () => resolve())),
   });
   if (running) watchSignals(running);
 }
@@ -78,6 +94,10 @@ function explain(error: unknown): number {
     process.stderr.write(
       `${error.message}:\n${error.problems.map((problem) => `  - ${problem}\n`).join("")}`,
     );
+    return 1;
+  }
+  if (error instanceof AuditFailure) {
+    process.stderr.write(`${error.message}\n`);
     return 1;
   }
   const isUsage =

@@ -10,16 +10,21 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 /** A JSON Schema (2020-12) object: validates the request, and stands in the OpenAPI document as it is. */
 export type JsonSchema = { readonly [key: string]: Json };
 
-/** One call of Coze's API, declared as data. Route, OpenAPI entry, permission, retry class, log fields and metric labels follow. */
-export interface Operation {
-  /** The stable name: OpenAPI operationId, log field, metric label. */
+/** What a caller may be permitted to do: an operation of Coze's, or something of the gateway's own. */
+export interface Action {
+  /** The stable name: OpenAPI operationId, log and audit field, metric label. */
   readonly id: string;
+  readonly permission: string;
+  readonly idempotency: IdempotencyClass;
+}
+
+/** One call of Coze's API, declared as data. Route, OpenAPI entry, permission, retry class, log fields and metric labels follow. */
+export interface Operation extends Action {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Coze's path in Fastify's form, the same here and there. */
   readonly path: `/v1/${string}`;
   /** Coze's own name of the permission that both the gateway's token and the caller's grant must hold. */
   readonly permission: string;
-  readonly idempotency: IdempotencyClass;
   readonly summary: string;
   readonly description: string;
   /** The page in Coze's documentation that this declaration follows. */
@@ -30,18 +35,15 @@ export interface Operation {
   /** Schema of `data` in a success; absent where Coze sends none. */
   readonly data?: JsonSchema;
   readonly examples: { readonly body?: Json; readonly data?: Json };
+  /** `data.id` of a success names the callback app that was created. */
+  readonly createsApp?: true;
   /** Least time in ms for one attempt, where Coze itself takes longer than the usual attempt. */
   readonly minAttemptTimeoutMs?: number;
 }
 
 /** True when a success changes something at Coze. */
-export function isMutating(operation: Operation): boolean {
-  return operation.idempotency !== "safe";
-}
-
-/** True when the operation is about one callback app, named in its path. */
-export function namesApp(operation: Operation): boolean {
-  return operation.path.includes("/:api_app_id");
+export function isMutating(action: Action): boolean {
+  return action.idempotency !== "safe";
 }
 
 /** The validated input of one call: exactly what goes to Coze, nothing else of the caller's request does. */

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { GatewayError } from "../errors.ts";
 import { callerOfKey, hashKey } from "./key.ts";
-import type { Caller, Credential, Policy } from "./policy.ts";
+import type { Credential, Policy } from "./policy.ts";
 
 /** Longer credentials are refused unread, so that hashing them cannot be a burden. */
 const maxCredentialLength = 8192;
@@ -34,7 +34,7 @@ export class AuthenticationError extends GatewayError {
  * @param now ms since the epoch, for the expiry.
  * @throws {AuthenticationError}
  */
-export function authenticate(headers: readonly string[], policy: Policy, now: number): Caller {
+export function authenticate(headers: readonly string[], policy: Policy, now: number): Credential {
   const [header] = headers;
   if (header === undefined) throw new AuthenticationError("missing");
   if (headers.length > 1)
@@ -48,5 +48,5 @@ export function authenticate(headers: readonly string[], policy: Policy, now: nu
   if (!known || callerOfKey(key) !== credential.caller.id) throw new AuthenticationError("unknown");
   if (credential.expiresAt <= now)
     throw new AuthenticationError("expired", { callerId: credential.caller.id });
-  return credential.caller;
+  return credential;
 }

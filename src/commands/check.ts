@@ -1,16 +1,19 @@
 import { parseArgs } from "node:util";
+import { openStore } from "../audit/open-store.ts";
+import { StoreError } from "../audit/store.ts";
 import { type Policy, parsePolicy } from "../callers/policy.ts";
-import { type Config, ConfigError, loadConfig, variables } from "../config/config.ts";
+import { type Config, ConfigError, loadConfig, storeConfigOf } from "../config/config.ts";
+import { variables } from "../config/variables.ts";
 import { WatchedFile } from "../config/watched-file.ts";
 import { CozeToken } from "../coze/token.ts";
-import { maxCallersFileBytes } from "../gateway.ts";
+import { maxCallersFileBytes } from "../inputs.ts";
 import { Secret } from "../secret.ts";
 import type { Terminal } from "./command.ts";
 
 /**
  * `check`: reads everything that `serve` would, by the same rules, and prints what it would run with, secrets as
  * `[redacted]`. Only in one thing it is stricter: `serve` waits for a token file that cannot be used yet.
- * @throws {ConfigError} with every mistake of environment, callers file and token.
+ * @throws {ConfigError} with every mistake of environment, callers file, token and audit store.
  */
 export async function check(args: readonly string[], { environment, out }: Terminal): Promise<undefined> {
   parseArgs({ args: [...args], options: {} });
@@ -18,6 +21,7 @@ export async function check(args: readonly string[], { environment, out }: Termi
   const config = readEnvironment(environment, problems);
   await readToken(environment, problems);
   const policy = await readCallers(environment, problems);
+  if (config) await readStore(config, problems);
   if (!config || !policy || problems.length > 0) throw new ConfigError(problems);
   for (const name of Object.keys(variables.shape) as (keyof Config)[])
     out(`${name} = ${config[name] ?? "(not set)"}\n`);
@@ -34,6 +38,17 @@ function readEnvironment(environment: NodeJS.ProcessEnv, problems: string[]): Co
   } catch (error) {
     problems.push(...(error as ConfigError).problems);
     return undefined;
+  }
+}
+
+/** One that is not there yet is set up by `serve`, and one in passing trouble is waited for. */
+async function readStore(config: Config, problems: string[]): Promise<void> {
+  const location = storeConfigOf(config);
+  try {
+    await (await openStore(location, {})).close();
+  } catch (error) {
+    if (error instanceof StoreError && (error.absent || !error.permanent)) return;
+    problems.push(`AUDIT_STORE ${location.url}: ${(error as Error).message}`);
   }
 }
 

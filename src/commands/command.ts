@@ -3,7 +3,8 @@ export interface Terminal {
   readonly environment: NodeJS.ProcessEnv;
   /** Whether standard output is a terminal that a person reads. */
   readonly isTTY: boolean;
-  readonly out: (text: string) => void;
+  /** Prints; what it may give can be waited for by those who print much. */
+  readonly out: (text: string) => void | Promise<void>;
 }
 
 /** What a command leaves running, and how to stop it. */

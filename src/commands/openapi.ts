@@ -3,15 +3,23 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { pino } from "pino";
 import { build } from "../app.ts";
+import { StoreConnection } from "../audit/connection.ts";
+import { StoreError } from "../audit/store.ts";
 import { emptyPolicy } from "../callers/policy.ts";
-import { variables } from "../config/config.ts";
+import { variables } from "../config/variables.ts";
 import { CozeToken } from "../coze/token.ts";
-import { wire } from "../gateway.ts";
 import { Secret } from "../secret.ts";
+import { wire } from "../wire.ts";
 import type { Terminal } from "./command.ts";
 
-/** What a gateway that only describes itself is told: nobody may call, and it is not stopping. */
-export const idle = { policy: () => emptyPolicy, draining: () => false };
+/** What a gateway that only describes itself is told: nobody may call, it is not stopping, and nothing is recorded. */
+export const idle = {
+  policy: () => emptyPolicy,
+  draining: () => false,
+  stream: "none",
+  connection: new StoreConnection(() => Promise.reject(new StoreError("there is no store"))),
+  output: { write: () => undefined },
+};
 
 /** The document in both forms, generated from the routes as they are registered. */
 export async function describeApi(): Promise<{ json: string; yaml: string }> {

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { DestinationStream } from "pino";
 import { type Config, ConfigError, loadConfig } from "../config/config.ts";
-import { type Gateway, openGateway, version } from "../gateway.ts";
+import { type Gateway, openGateway } from "../gateway.ts";
 import { standardOutput } from "../telemetry/logger.ts";
+import { version } from "../wire.ts";
 import type { Running, Terminal } from "./command.ts";
 
 /**

@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AuthenticationError } from "../callers/authenticate.ts";
-import type { Caller } from "../callers/policy.ts";
+import type { Credential } from "../callers/policy.ts";
 import type { CallResult } from "../coze/call-result.ts";
 import { GatewayError, type GatewayErrorName, type Outcome } from "../errors.ts";
-import type { Operation } from "../operation.ts";
+import type { Action } from "../operation.ts";
 import { redactCredentials } from "../telemetry/logger.ts";
 
 declare module "fastify" {
@@ -14,7 +14,8 @@ declare module "fastify" {
     startedAt: number;
     /** The other end of the connection; kept, as Node forgets it when the connection ends. */
     remoteAddress: string;
-    caller: Caller | undefined;
+    /** Who calls, and by which key; undefined until that is proved. */
+    credential: Credential | undefined;
     /** Why the credential was refused. */
     refused: AuthenticationError | undefined;
     /** The forwarded call, once it is over. */
@@ -26,8 +27,8 @@ declare module "fastify" {
     brokenBy: GatewayErrorName | undefined;
   }
   interface FastifyContextConfig {
-    /** Set on the routes that forward; log, metrics and permission read it from here. */
-    operation?: Operation;
+    /** What the route does; log, metrics, audit and permission read it from here. */
+    operation?: Action;
   }
 }
 
@@ -52,7 +53,7 @@ export function commonHeaders(id: string): Record<string, string> {
 export function addContext(app: FastifyInstance): void {
   app.decorateRequest("startedAt", 0);
   app.decorateRequest("remoteAddress", "");
-  app.decorateRequest("caller", undefined);
+  app.decorateRequest("credential", undefined);
   app.decorateRequest("refused", undefined);
   app.decorateRequest("call", undefined);
   app.decorateRequest("failure", undefined);

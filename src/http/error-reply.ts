@@ -1,8 +1,10 @@
 import { STATUS_CODES } from "node:http";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
+import type { AuditTrail } from "../audit/trail.ts";
 import { AuthenticationError } from "../callers/authenticate.ts";
 import { GatewayError, type GatewayErrorName, gatewayErrors, type Outcome } from "../errors.ts";
 import { isMutating, type Json } from "../operation.ts";
+import { refusalOf, subjectOf } from "./audited.ts";
 import { commonHeaders } from "./context.ts";
 import { issuesOf } from "./validation.ts";
 
@@ -101,18 +103,37 @@ export function outcomeToTell({ routeOptions }: FastifyRequest, error: GatewayEr
   return error.details.call?.outcome ?? (error.error === "internal" ? "unknown" : "not_sent");
 }
 
-/** Makes the handler that answers every thrown error, whatever threw it. */
-export function errorHandler(onAuthFailure: (reason: string) => void) {
-  return (thrown: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply) => {
-    const error = request.brokenBy ? new GatewayError(request.brokenBy) : asGatewayError(thrown);
-    if (error.error === "internal") request.log.error({ event: "internal_error", err: thrown });
-    if (error instanceof AuthenticationError) {
-      onAuthFailure(error.refusal);
-      request.refused = error;
+/** Makes the handler that answers every thrown error, whatever threw it, and records it when a known caller was refused. */
+export function errorHandler(trail: Pick<AuditTrail, "refuse">, onAuthFailure: (reason: string) => void) {
+  return async (thrown: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply) => {
+    if (thrown instanceof AuthenticationError) {
+      onAuthFailure(thrown.refusal);
+      request.refused = thrown;
     }
+    const refusal = request.brokenBy ? new GatewayError(request.brokenBy) : asGatewayError(thrown);
+    if (refusal.error === "internal") request.log.error({ event: "internal_error", err: thrown });
+    const error = await recorded(refusal, request, trail);
     request.failure = error.error;
     request.outcome = outcomeToTell(request, error);
     const { status, headers, body } = errorReply(error, request.id, request.outcome);
-    void reply.code(status).headers(headers).send(body);
+    return reply.code(status).headers(headers).send(body);
   };
+}
+
+/** The error itself once the refusal of a known caller is recorded, or the one that says that this was not possible. */
+async function recorded(
+  error: GatewayError,
+  request: FastifyRequest,
+  trail: Pick<AuditTrail, "refuse">,
+): Promise<GatewayError> {
+  const { credential, routeOptions } = request;
+  const { operation } = routeOptions.config;
+  const concluded = error.details.call || error.error === "internal" || error.error === "audit_unavailable";
+  if (!credential || !operation || concluded) return error;
+  try {
+    await trail.refuse(subjectOf(operation, request, credential), refusalOf(error));
+    return error;
+  } catch (unavailable) {
+    return asGatewayError(unavailable as GatewayError);
+  }
 }

@@ -1,24 +1,35 @@
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from "fastify";
+import type { AuditTrail } from "../audit/trail.ts";
 import type { CozeApi } from "../coze/call.ts";
 import type { CallResult } from "../coze/call-result.ts";
 import { GatewayError, type GatewayErrorName, gatewayErrors } from "../errors.ts";
 import { isMutating, type Operation, type OperationInput } from "../operation.ts";
 import { redactCredentials } from "../telemetry/logger.ts";
+import { conclusionOf, subjectOf, subjectWithInput } from "./audited.ts";
 
 export interface ForwardOptions {
   readonly coze: CozeApi;
+  readonly trail: AuditTrail;
   readonly requestTimeoutMs: number;
   /** Takes the Coze token out of a text. */
   readonly redact: (text: string) => string;
 }
 
-/** The one handler behind every operation: what is validated goes to Coze, what Coze says comes back. */
+/**
+ * The one handler behind every operation: what is validated is recorded, goes to Coze, and what Coze says is recorded
+ * and comes back.
+ */
 export function forward(
   operation: Operation,
-  { coze, requestTimeoutMs, redact }: ForwardOptions,
+  { coze, trail, requestTimeoutMs, redact }: ForwardOptions,
 ): RouteHandlerMethod {
   return async (request, reply) => {
-    const result = await coze.call(operation, inputOf(operation, request), {
+    const { credential } = request;
+    if (!credential) throw new GatewayError("internal");
+    const input = inputOf(operation, request);
+    const subject = subjectWithInput(subjectOf(operation, request, credential), input);
+    const begun = await trail.begin(subject, isMutating(operation));
+    const result = await coze.call(operation, input, {
       deadlineAt: request.startedAt + timeoutOf(request, requestTimeoutMs),
       acceptLanguage: acceptLanguageOf(request),
       signal: isMutating(operation) ? undefined : goneSignal(reply),
@@ -27,6 +38,7 @@ export function forward(
       },
     });
     request.call = result;
+    if (!(await trail.conclude(begun, conclusionOf(operation, result)))) throw withheld(operation, result);
     const { last, error } = result;
     if (error !== undefined) throw failureOf(operation, error, result, redact);
     reply.header("x-gateway-attempts", String(result.attempts.length));
@@ -90,6 +102,17 @@ function failureOf(
     },
     ...("retryAfterS" in gatewayErrors[error] &&
       retryAfterMs !== undefined && { retryAfterS: Math.max(1, Math.ceil(retryAfterMs / 1000)) }),
+  });
+}
+
+/** Whatever came of it, `stopped` included, the caller is told only that it is not known: what is not recorded is not answered (DESIGN 1.4). */
+function withheld(operation: Operation, { last, attempts }: CallResult): GatewayError {
+  return new GatewayError("audit_incomplete", {
+    call: {
+      attempts: attempts.length,
+      ...(isMutating(operation) && { outcome: "unknown" }),
+      ...(last?.logid !== undefined && { logid: last.logid }),
+    },
   });
 }
 

@@ -2,18 +2,18 @@ import type { FastifyRequest, onRequestAsyncHookHandler } from "fastify";
 import { authenticate } from "../callers/authenticate.ts";
 import { authorize } from "../callers/authorize.ts";
 import type { Policy } from "../callers/policy.ts";
-import type { Operation } from "../operation.ts";
+import type { Action } from "../operation.ts";
 
 /**
- * Tells who calls and refuses who is unknown or not granted the operation, before the body is read. It reads the
+ * Tells who calls and refuses who is unknown or not granted the action, before the body is read. It reads the
  * policy once, so a swap in between cannot mix two.
  */
-export function guard(operation: Operation, policy: () => Policy): onRequestAsyncHookHandler {
+export function guard(action: Action, policy: () => Policy): onRequestAsyncHookHandler {
   return async (request) => {
-    const caller = authenticate(authorizationHeaders(request), policy(), Date.now());
-    request.caller = caller;
+    const credential = authenticate(authorizationHeaders(request), policy(), Date.now());
+    request.credential = credential;
     const { api_app_id } = request.params as { api_app_id?: string };
-    authorize(caller, operation, api_app_id);
+    authorize(credential.caller, action, api_app_id);
   };
 }
 

@@ -1,6 +1,7 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import type { FastifyInstance } from "fastify";
+import { auditSchemas } from "./audit/event-schema.ts";
 import { failure } from "./route-schema.ts";
 
 /**
@@ -18,7 +19,7 @@ const docsPolicy = [
 
 /** Serves `/docs`, `/openapi.json` and `/openapi.yaml`, all made from the routes. Add it before them. */
 export async function addOpenapi(app: FastifyInstance, version: string): Promise<void> {
-  app.addSchema(failure);
+  for (const schema of [failure, ...auditSchemas]) app.addSchema(schema);
   // Replies are sent as bytes that are ready; the schemas of replies are documentation.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   await app.register(swagger, {
@@ -33,7 +34,10 @@ export async function addOpenapi(app: FastifyInstance, version: string): Promise
         license: { name: "MIT", identifier: "MIT" },
       },
       servers: [{ url: "/", description: "This gateway" }],
-      tags: [{ name: "callback apps", description: "Callback apps and the events they subscribe to." }],
+      tags: [
+        { name: "callback apps", description: "Callback apps and the events they subscribe to." },
+        { name: "audit", description: "Who did what, with every attempt's logid; the gateway's own." },
+      ],
       components: {
         securitySchemes: {
           callerKey: { type: "http", scheme: "bearer", description: "A caller key, `cgw_<caller>_...`." },

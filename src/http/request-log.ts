@@ -33,7 +33,7 @@ function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, 
   const line = {
     event: "request",
     remote_address: request.remoteAddress,
-    caller: request.caller?.id ?? request.refused?.callerId,
+    caller: request.credential?.caller.id ?? request.refused?.callerId,
     refusal: request.refused?.refusal,
     operation: operation?.id,
     method: operation ? undefined : request.method,

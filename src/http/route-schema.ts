@@ -114,7 +114,7 @@ function successReply({ data, examples }: Operation): Json {
 }
 
 /** Every reply of the error table, one example for each word, under its HTTP status. */
-function failureReplies(): Record<number, Json> {
+export function failureReplies(): Record<number, Json> {
   const words = Object.keys(gatewayErrors) as GatewayErrorName[];
   const statuses = [...new Set(words.map((word) => gatewayErrors[word].status))];
   return Object.fromEntries(statuses.map((status) => [status, failureReply(words, status)]));

@@ -41,6 +41,7 @@ export const createApiApp: Operation = {
     ],
   },
   data: apiAppData,
+  createsApp: true,
   examples: {
     body: { app_type: "normal", name: "order events" },
     data: { id: "7512345678901234567", name: "order events", app_type: "normal", verify_token: "EXAMPLE" },

@@ -18,5 +18,11 @@ export const operations: readonly Operation[] = [
   unsubscribeEvents,
 ];
 
-/** The permissions that a grant may name. */
-export const permissions: ReadonlySet<string> = new Set(operations.map((operation) => operation.permission));
+/** Permission of the gateway's own: to read its audit trail. */
+export const readAudit = "readAudit";
+
+/** The permissions that a grant may name: Coze's own words, and the gateway's for what only it has. */
+export const permissions: ReadonlySet<string> = new Set([
+  ...operations.map((operation) => operation.permission),
+  readAudit,
+]);

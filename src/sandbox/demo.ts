@@ -48,8 +48,10 @@ function demoCallers(callerKey: string): string {
 
 /** What `npm start` prints: where things are, and commands to paste for the main jobs. */
 export function demoGuide(gatewayUrl: string, { callerKey, sandboxUrl }: Demo): string {
+  const curl = (method: string, path: string) =>
+    `curl -sS -i -w '\\n' -X ${method} "${gatewayUrl}${path}" -H "Authorization: Bearer ${callerKey}"`;
   const call = (method: string, path: string, body?: string) =>
-    `curl -sS -i -w '\\n' -X ${method} "${gatewayUrl}/v1/api_apps${path}" -H "Authorization: Bearer ${callerKey}"` +
+    curl(method, `/v1/api_apps${path}`) +
     (body === undefined ? "" : ` -H "Content-Type: application/json" -d '${body}'`);
   const create = call("POST", "", '{"app_type":"normal","name":"my first app"}');
   return `
@@ -82,6 +84,13 @@ ${call("DELETE", "/$APP/events", '{"event_types":["bot.published"]}')}
 
 # delete the app
 ${call("DELETE", "/$APP")}
+
+# who did what with it: every attempt with its logid
+${curl("GET", "/gateway/v1/audit/events?api_app_id=$APP")}
+
+# in another terminal: prove that nobody changed the record of it, find a call by its logid
+npm run --silent audit -- verify
+npm run --silent audit -- find --logid LOGID
 
 Stop with Ctrl-C.
 

@@ -22,13 +22,28 @@ export function serializeError(error: unknown): {
 /** How much is logged, where it goes, and what is taken out before. */
 export interface LoggerOptions {
   readonly level: string;
+  /** Should be a redacting one. */
   readonly destination: DestinationStream;
-  /** Takes known secrets out of a finished line. */
-  readonly redact: (line: string) => string;
 }
 
-/** A pino logger whose every line passes the two nets: known secrets by value, unknown ones by look. */
-export function createLogger({ level, destination, redact }: LoggerOptions): Logger {
+/** JSON leaves these as they are, but some readers end a line at them or obey them; escaped they mean the same. */
+function escapeUnprintable(line: string): string {
+  return line.replace(/[^\x20-\x7e\n]/g, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/**
+ * The destination with two nets before it: known secrets by value, unknown ones by look. All that comes out is ASCII.
+ * @param redact takes the known ones out of a finished line.
+ */
+export function redacting(
+  destination: DestinationStream,
+  redact: (line: string) => string,
+): DestinationStream {
+  return { write: (line) => void destination.write(escapeUnprintable(redactCredentials(redact(line)))) };
+}
+
+/** A logger of JSON lines. */
+export function createLogger({ level, destination }: LoggerOptions): Logger {
   return pino(
     {
       level,
@@ -37,7 +52,7 @@ export function createLogger({ level, destination, redact }: LoggerOptions): Log
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: serializeError },
     },
-    { write: (line: string) => void destination.write(redactCredentials(redact(line))) },
+    destination,
   );
 }
 

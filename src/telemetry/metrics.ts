@@ -10,6 +10,9 @@ export interface Metrics {
   readonly unknownCodes: Counter;
   readonly leaks: Counter;
   readonly authFailures: Counter<"reason">;
+  readonly auditRecords: Counter<"kind">;
+  readonly auditFailures: Counter;
+  readonly auditAppendSeconds: Histogram;
 }
 
 /** What is read at the time of a scrape. */
@@ -21,9 +24,15 @@ export interface MetricSources {
   /** Sends a second that the brake allows; infinite while it is off. */
   readonly sendRate: () => number;
   readonly coolDownSeconds: () => number;
+  /** 1 while audit records can be stored, else 0. */
+  readonly auditUsable: () => number;
+  readonly auditWaiting: () => number;
+  readonly auditUnsettled: () => number;
+  readonly auditLastSeq: () => number;
 }
 
 const prefix = "coze_gateway_";
+const appendBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Makes a registry of its own, so that several gateways can live in one process (tests do that). */
@@ -50,6 +59,10 @@ export function createMetrics(sources: MetricSources): Metrics {
   gauge("send_rate", "Sends a second that throttling has left; +Inf: no brake", sources.sendRate);
   gauge("cool_down_seconds", "Time for which Coze asked to be left alone", sources.coolDownSeconds);
   gauge("token_generation", "Coze tokens taken into use since the start", sources.tokenGeneration);
+  gauge("audit_usable", "1: audit records can be stored; 0: mutating calls are refused", sources.auditUsable);
+  gauge("audit_waiting", "Audit records that wait to be stored", sources.auditWaiting);
+  gauge("audit_unsettled", "Recorded attempts whose outcome is still to come", sources.auditUnsettled);
+  gauge("audit_last_seq", "Number of the newest record of this process's stream", sources.auditLastSeq);
   return {
     registry,
     requests: counter("requests_total", "Requests answered, by gateway.error (none: success)", [
@@ -67,6 +80,14 @@ export function createMetrics(sources: MetricSources): Metrics {
     attemptSeconds: histogram("upstream_attempt_duration_seconds", "Time of one attempt at Coze"),
     unknownCodes: counter("upstream_unknown_codes_total", "Replies with a code that the table does not know"),
     leaks: counter("secret_tripwire_total", "Replies of Coze withheld because they showed the token"),
+    auditRecords: counter("audit_records_total", "Audit records stored", ["kind"]),
+    auditFailures: counter("audit_failures_total", "Writes of the audit store that failed or took too long"),
+    auditAppendSeconds: new Histogram({
+      name: `${prefix}audit_append_seconds`,
+      help: "Time of one durable write of the audit store, often of many records",
+      buckets: appendBuckets,
+      registers,
+    }),
     authFailures: counter("auth_failures_total", "Requests with no valid credential", ["reason"]),
   };
 }

@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Pool, type QueryResultRow } from "pg";
+import type { Link } from "../record.ts";
+import {
+  type AuditFilter,
+  type AuditStore,
+  type ChainPoint,
+  type Page,
+  type Prunable,
+  type Row,
+  type StoredRow,
+  StoreError,
+  type StoreOptions,
+} from "../store.ts";
+import { damageQuery } from "./damage.ts";
+import { storeErrorOf } from "./error.ts";
+import { prepare, requireTrail } from "./migrate.ts";
+import { findPrunable, removeSegments } from "./prune.ts";
+import { chainQuery, findQuery, headsQuery, monthsQuery, type Query, unfinishedQuery } from "./queries.ts";
+import { onConnection, type PostgresLocation, PostgresServer } from "./server.ts";
+import { PostgresWriter } from "./writer.ts";
+
+/** How long connections have to end in order, in ms. */
+const farewellMs = 1_000;
+
+/** Opens the store in a PostgreSQL database; to write, it sets up what is missing there. */
+export async function openPostgresStore(
+  location: PostgresLocation,
+  { stream }: StoreOptions,
+): Promise<AuditStore> {
+  const server = new PostgresServer(location);
+  const writer = stream === undefined ? undefined : new PostgresWriter(server, stream);
+  try {
+    await onConnection(server, writer ? "maintenance" : "reader", writer ? prepare : requireTrail);
+    await writer?.open();
+  } catch (error) {
+    throw storeErrorOf(error, "opening the audit store", server.place);
+  }
+  return new PostgresStore(server, writer);
+}
+
+class PostgresStore implements AuditStore {
+  /** The server repairs its own log of writes. */
+  readonly repairedBytes = 0;
+  readonly #server: PostgresServer;
+  readonly #writer: PostgresWriter | undefined;
+  readonly #readers: Pool;
+  #closed: Promise<void> | undefined;
+
+  constructor(server: PostgresServer, writer: PostgresWriter | undefined) {
+    this.#server = server;
+    this.#writer = writer;
+    this.#readers = new Pool({ ...server.config("reader"), max: 3 });
+    // An idle connection that breaks is replaced when one is needed.
+    this.#readers.on("error", () => {});
+  }
+
+  append(rows: readonly Row[], after: Link | undefined): Promise<void> {
+    return this.#write("append", (writer) => writer.append(rows, after));
+  }
+
+  claim(stream: string): Promise<boolean> {
+    return this.#write("claim", (writer) => writer.claim(stream));
+  }
+
+  release(stream: string): Promise<void> {
+    return this.#write("release", (writer) => writer.release(stream));
+  }
+
+  async find(filter: AuditFilter, page: Page): Promise<StoredRow[]> {
+    return this.#read("find", findQuery(filter, page, await this.#months(filter)));
+  }
+
+  chain(after: ChainPoint | undefined, limit: number): Promise<StoredRow[]> {
+    return this.#read("chain", chainQuery(after, limit));
+  }
+
+  heads(): Promise<StoredRow[]> {
+    return this.#read("heads", headsQuery);
+  }
+
+  unfinished(stream: string, settledTo: number): Promise<StoredRow[]> {
+    return this.#read("unfinished", unfinishedQuery(stream, settledTo));
+  }
+
+  prunable(before: string): Promise<Prunable | undefined> {
+    return this.#do("prunable", () =>
+      onConnection(this.#server, "maintenance", (client) => findPrunable(client, before)),
+    );
+  }
+
+  remove(segments: readonly string[]): Promise<number> {
+    return this.#write("remove", () =>
+      onConnection(this.#server, "maintenance", (client) => removeSegments(client, segments)),
+    );
+  }
+
+  async damage(): Promise<string[]> {
+    return (await this.#read<{ line: string }>("damage", damageQuery)).map(({ line }) => line);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const ended = Promise.allSettled([this.#writer?.close(), this.#readers.end()]);
+    await Promise.race([ended, sleep(farewellMs, undefined, { ref: false })]);
+    this.#server.cut();
+  }
+
+  async #months(filter: AuditFilter): Promise<string[] | undefined> {
+    if (filter.from === undefined && filter.to === undefined) return undefined;
+    return (await this.#read<{ segment: string }>("find", monthsQuery(filter))).map(({ segment }) => segment);
+  }
+
+  #read<R extends object = StoredRow>(what: string, { text, values }: Query): Promise<R[]> {
+    return this.#do(
+      what,
+      async () => (await this.#readers.query<R & QueryResultRow>(text, [...values])).rows,
+    );
+  }
+
+  #write<T>(what: string, work: (writer: PostgresWriter) => Promise<T>): Promise<T> {
+    return this.#do(what, () => {
+      if (!this.#writer) throw new StoreError("the store is open for reading only", { permanent: true });
+      return work(this.#writer);
+    });
+  }
+
+  async #do<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      if (this.#closed) throw new StoreError("the store is closed", { permanent: true });
+      return await work();
+    } catch (error) {
+      throw storeErrorOf(error, what, this.#server.place);
+    }
+  }
+}

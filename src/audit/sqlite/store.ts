@@ -1,0 +1,126 @@
+import type { Link } from "../record.ts";
+import {
+  type AuditFilter,
+  type AuditStore,
+  type ChainPoint,
+  type Page,
+  type Row,
+  StoreError,
+  type StoreOptions,
+} from "../store.ts";
+import { SqliteRemote } from "./remote.ts";
+import { unpack } from "./row.ts";
+
+/** What runs in the threads: the script beside this one, and of its kind, in src and dist alike. */
+const script = new URL(import.meta.url.replace(/store(\.\w+)$/, "worker$1"));
+
+/**
+ * Opens the store in an SQLite file. One process alone writes it; others can read it at the same time.
+ * @throws {StoreError} `permanent` when it cannot work until somebody changes something.
+ */
+export async function openSqliteStore(path: string, { stream }: StoreOptions): Promise<AuditStore> {
+  const readOnly = stream === undefined;
+  const { remote, repairedBytes } = await SqliteRemote.open(script, { path, readOnly });
+  return new SqliteStore(path, repairedBytes, readOnly ? { reader: remote } : { stream, writer: remote });
+}
+
+/** The thread that an open store starts with. */
+interface StoreParts {
+  readonly stream?: string;
+  readonly writer?: SqliteRemote;
+  readonly reader?: SqliteRemote;
+}
+
+/** An open store: one thread writes, another one reads, so that a long search holds up no change. */
+class SqliteStore implements AuditStore {
+  readonly repairedBytes: number;
+  readonly #path: string;
+  readonly #stream: string | undefined;
+  readonly #writer: SqliteRemote | undefined;
+  /** Started when it is needed first. */
+  #reader: Promise<SqliteRemote> | undefined;
+  #closed = false;
+
+  constructor(path: string, repairedBytes: number, { stream, writer, reader }: StoreParts) {
+    this.repairedBytes = repairedBytes;
+    this.#path = path;
+    this.#stream = stream;
+    this.#writer = writer;
+    this.#reader = reader && Promise.resolve(reader);
+  }
+
+  async append(rows: readonly Row[], after: Link | undefined): Promise<void> {
+    await this.#toWrite().call("append", rows, after);
+  }
+
+  async find(filter: AuditFilter, page: Page) {
+    const reader = await this.#toRead();
+    return (await reader.call("find", filter, page)).map(unpack);
+  }
+
+  async chain(after: ChainPoint | undefined, limit: number) {
+    const reader = await this.#toRead();
+    return (await reader.call("chain", after, limit)).map(unpack);
+  }
+
+  async heads() {
+    const reader = await this.#toRead();
+    return (await reader.call("heads")).map(unpack);
+  }
+
+  async unfinished(stream: string, settledTo: number) {
+    const reader = await this.#toRead();
+    return (await reader.call("unfinished", stream, settledTo)).map(unpack);
+  }
+
+  /** The store is locked for this process, so whoever wrote another stream is dead. */
+  async claim(stream: string): Promise<boolean> {
+    return stream !== this.#stream;
+  }
+
+  async release(): Promise<void> {}
+
+  async prunable(before: string) {
+    const reader = await this.#toRead();
+    return reader.call("prunable", before);
+  }
+
+  async remove(segments: readonly string[]): Promise<number> {
+    return this.#toWrite().call("remove", segments);
+  }
+
+  async damage() {
+    const reader = await this.#toRead();
+    return reader.call("damage");
+  }
+
+  /** Ends the threads; the writer last, which then finds itself alone and tidies up. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const reader = await this.#reader?.catch(() => undefined);
+    await reader?.close();
+    await this.#writer?.close();
+  }
+
+  #toWrite(): SqliteRemote {
+    if (this.#writer) return this.#writer;
+    throw new StoreError(`audit store ${this.#path}: it was opened for reading only`, { permanent: true });
+  }
+
+  #toRead(): Promise<SqliteRemote> {
+    if (this.#closed)
+      return Promise.reject(new StoreError(`audit store ${this.#path}: it is closed`, { permanent: true }));
+    this.#reader ??= this.#startReader();
+    return this.#reader;
+  }
+
+  async #startReader(): Promise<SqliteRemote> {
+    try {
+      const { remote } = await SqliteRemote.open(script, { path: this.#path, readOnly: true });
+      return remote;
+    } catch (error) {
+      this.#reader = undefined;
+      throw error;
+    }
+  }
+}

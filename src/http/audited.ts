@@ -1,0 +1,78 @@
+import type { FastifyRequest } from "fastify";
+import type { Conclusion, Subject } from "../audit/trail.ts";
+import type { Credential } from "../callers/policy.ts";
+import type { CallResult } from "../coze/call-result.ts";
+import { type GatewayError, gatewayErrors } from "../errors.ts";
+import { type Action, isMutating, type Operation, type OperationInput } from "../operation.ts";
+import { apiAppIdPattern } from "../operations/schemas.ts";
+import { redactCredentials } from "../telemetry/logger.ts";
+
+const appIdRule = new RegExp(apiAppIdPattern);
+
+/** Who asks for what; an app id that is none is left out, as everything is that did not pass a rule. */
+export function subjectOf(action: Action, request: FastifyRequest, credential: Credential): Subject {
+  const { api_app_id } = request.params as { api_app_id?: string };
+  return {
+    request_id: request.id,
+    caller: credential.caller.id,
+    credential_id: credential.hash.toString("hex").slice(0, 16),
+    operation: action.id,
+    permission: action.permission,
+    ...appIn(api_app_id),
+  };
+}
+
+/** The app that a text names; nothing when it is none, or a credential in the wrong place. */
+export function appIn(text: string | undefined): Pick<Subject, "api_app_id"> {
+  return text !== undefined && isAppId(text) ? { api_app_id: text } : {};
+}
+
+/** The same with what the validated body names: event types, and the other fields by name only. */
+export function subjectWithInput(subject: Subject, { body }: OperationInput): Subject {
+  if (body === undefined) return subject;
+  const { event_types, ...others } = body as Record<string, unknown>;
+  const fields = Object.keys(others).sort();
+  return {
+    ...subject,
+    ...(event_types !== undefined && { event_types: (event_types as string[]).filter(isHarmless) }),
+    ...(fields.length > 0 && { fields }),
+  };
+}
+
+/** How a forwarded call ended. */
+export function conclusionOf(operation: Operation, result: CallResult): Conclusion {
+  const { error, last, outcome, attempts, stopped } = result;
+  const failure = isMutating(operation) ? outcome : "failed";
+  const created = operation.createsApp && last?.body ? createdAppId(last.body) : undefined;
+  return {
+    outcome: error === undefined ? "done" : (failure ?? "unknown"),
+    status: error === undefined ? 200 : gatewayErrors[error].status,
+    error,
+    stopped,
+    attempts: attempts.map(({ attempt, class: ended, status, code, logid, ms }) => {
+      return { attempt, class: ended, status, code, logid, ms };
+    }),
+    ...(created !== undefined && { api_app_id: created }),
+  };
+}
+
+/** How a request ended that was refused before anything was sent. */
+export function refusalOf({ error }: GatewayError): Conclusion {
+  return { outcome: "not_sent", status: gatewayErrors[error].status, error };
+}
+
+/** The id in the reply of a create; only a string, since a number of 19 digits would not be the id any more. */
+function createdAppId(body: Buffer): string | undefined {
+  const { data } = JSON.parse(body.toString()) as { data?: { id?: unknown } | null };
+  const id = data?.id;
+  return typeof id === "string" && isAppId(id) ? id : undefined;
+}
+
+function isAppId(text: string): boolean {
+  return appIdRule.test(text) && isHarmless(text);
+}
+
+/** A key sent in the place of an id or an event type would be kept for ever. */
+function isHarmless(text: string): boolean {
+  return redactCredentials(text) === text;
+}
