@@ -8,6 +8,7 @@ import { type GatewayErrorName, gatewayErrors } from "../src/errors.ts";
 import { buildSandbox } from "../src/sandbox/coze.ts";
 import type { Fault } from "../src/sandbox/fault.ts";
 import { startGateway, startSandbox, type Teardown, type TestReply, token } from "./helpers/gateway.ts";
+import { lockStore } from "./http/helper.ts";
 import { exchange, until } from "./http/wire.ts";
 
 t.test("a life of a callback app through the gateway", async (t) => {
@@ -54,6 +55,7 @@ const situations: Readonly<Record<Exclude<GatewayErrorName, "internal">, (stand:
   coze_throttled: (stand) => withFault(stand, { code: 4009 }),
   coze_quota: (stand) => withFault(stand, { code: 4028 }),
   headers_too_large: ({ call }) => call("GET", "/v1/api_apps", undefined, { x: "x".repeat(20_000) }),
+  audit_incomplete: (stand) => withLockedStore(stand, "GET"),
   coze_unavailable: (stand) => withFault(stand, { html: true }),
   coze_malformed: (stand) => withFault(stand, { body: "{}" }),
   coze_token_rejected: (stand) => withFault(stand, { status: 401 }),
@@ -64,6 +66,7 @@ const situations: Readonly<Record<Exclude<GatewayErrorName, "internal">, (stand:
     await coze.close();
     return call("GET", "/v1/api_apps");
   },
+  audit_unavailable: (stand) => withLockedStore(stand, "DELETE", "/7512345678901234567"),
   overloaded: async ({ call, coze }) => {
     coze.sandbox.faults.add({ delay_ms: 700 });
     const first = call("GET", "/v1/api_apps");
@@ -72,7 +75,7 @@ const situations: Readonly<Record<Exclude<GatewayErrorName, "internal">, (stand:
     await first;
     return met;
   },
-  token_unavailable: ({ callWithoutToken }) => callWithoutToken("GET", "/v1/api_apps"),
+  token_unavailable: async ({ startWithoutToken }) => (await startWithoutToken()).call("GET", "/v1/api_apps"),
   coze_timeout: (stand) => withFault(stand, { delay_ms: 60_000 }),
 };
 
@@ -90,15 +93,23 @@ async function startStand(t: Teardown) {
     ATTEMPT_TIMEOUT_MS: "1000",
     COZE_MAX_CONNECTIONS: "1",
     COZE_MAX_QUEUE: "0",
+    AUDIT_TIMEOUT_MS: "2000",
   };
   const gateway = await startGateway(t, url, environment, [{ id: "idle", key: idle, grants: [] }]);
-  const { call } = await startGateway(t, url, { COZE_TOKEN_FILE: `${gateway.folder}/none` });
-  return { ...gateway, callWithoutToken: call, coze, idle };
+  const startWithoutToken = () => startGateway(t, url, { COZE_TOKEN_FILE: `${gateway.folder}/none` });
+  return { ...gateway, startWithoutToken, coze, idle };
 }
 
 function withFault({ call, coze }: Stand, fault: Fault): Promise<Met> {
   coze.sandbox.faults.add(fault);
   return call("GET", "/v1/api_apps");
+}
+
+async function withLockedStore(stand: Stand, method: string, path = ""): Promise<Met> {
+  const unlock = lockStore(stand);
+  const met = await stand.call(method, `/v1/api_apps${path}`);
+  unlock();
+  return met;
 }
 
 for (const [word, meet] of Object.entries(situations)) {

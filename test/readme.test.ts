@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
 import { parsePolicy } from "../src/callers/policy.ts";
-import { variables } from "../src/config/config.ts";
+import { variables } from "../src/config/variables.ts";
 import { stopReasons } from "../src/coze/retry-policy.ts";
 import { gatewayErrors } from "../src/errors.ts";
 import { operations } from "../src/operations/registry.ts";

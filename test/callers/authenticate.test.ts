@@ -27,7 +27,7 @@ const policy = policyOf(key, foreign, lookAlike);
 /** Why the headers are refused, or the caller's id. */
 function outcome(headers: readonly string[], now = expiry - 1, against = policy): string {
   try {
-    return `caller ${authenticate(headers, against, now).id}`;
+    return `caller ${authenticate(headers, against, now).caller.id}`;
   } catch (error) {
     if (error instanceof AuthenticationError) return error.refusal;
     throw error;
@@ -37,7 +37,7 @@ function outcome(headers: readonly string[], now = expiry - 1, against = policy)
 /** The caller that the refusal of an expired key names. */
 function ownerTold(expired: string): string | undefined {
   try {
-    return `not refused: ${authenticate([`Bearer ${expired}`], policy, expiry).id}`;
+    return `not refused: ${authenticate([`Bearer ${expired}`], policy, expiry).caller.id}`;
   } catch (error) {
     return (error as AuthenticationError).callerId;
   }

@@ -2,10 +2,11 @@ import t from "tap";
 import { authorize } from "../../src/callers/authorize.ts";
 import type { Grant } from "../../src/callers/policy.ts";
 import { GatewayError } from "../../src/errors.ts";
-import { namesApp, type Operation } from "../../src/operation.ts";
+import type { Operation } from "../../src/operation.ts";
 import { operations } from "../../src/operations/registry.ts";
 
 const app = "7512045450401153075";
+const namesApp = ({ path }: Operation) => path.includes("/:api_app_id");
 
 /** What a caller with these grants is told when it calls the operation; undefined when it may. */
 function refusal(grants: readonly Grant[], operation: Operation): string | undefined {

@@ -1,10 +1,13 @@
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import t from "tap";
+import { openSqliteStore } from "../../src/audit/sqlite/store.ts";
 import { mintKey } from "../../src/callers/key.ts";
 import { check } from "../../src/commands/check.ts";
 import { serve } from "../../src/commands/serve.ts";
-import { variables } from "../../src/config/config.ts";
+import { variables } from "../../src/config/variables.ts";
 import { callersYaml, token } from "../helpers/gateway.ts";
 import { files, problemsOf, terminal } from "./files.ts";
 
@@ -55,6 +58,22 @@ t.test("every mistake of environment, callers and token at once", async (t) => {
   ]);
   t.equal(problems.length, 4);
   t.match(await checked({}), [/^COZE_TOKEN_FILE: missing/, /^CALLERS_FILE: missing/]);
+});
+
+t.test("the audit store is looked at, and not made", async (t) => {
+  const { environment, folder } = files(t, {
+    "other.db": "this is no database at all, just a file\n".repeat(99),
+  });
+  t.strictSame(await checked(environment), [], "one that is not there yet is made by serve");
+  t.notOk(existsSync(join(folder, "audit.db")));
+  const store = await openSqliteStore(join(folder, "audit.db"), { stream: "a.1" });
+  t.strictSame(await checked(environment), [], "one that is being written");
+  await store.close();
+  t.match(await checked({ ...environment, AUDIT_STORE: `sqlite:${folder}/other.db` }), [
+    /^AUDIT_STORE sqlite:.*other\.db: /,
+  ]);
+  const away = { ...environment, AUDIT_STORE: "postgres://gateway:secret@127.0.0.1:1/audit" };
+  t.strictSame(await checked(away), [], "one that cannot be reached now is waited for by serve");
 });
 
 t.test("it takes what serve takes, and refuses what serve refuses", async (t) => {

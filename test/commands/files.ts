@@ -26,6 +26,7 @@ export function files(t: Pick<typeof import("tap").t, "testdir">, contents: Reco
     ADMIN_PORT: "0",
     COZE_TOKEN_FILE: join(folder, "token"),
     CALLERS_FILE: join(folder, "callers.yaml"),
+    AUDIT_STORE: `sqlite:${join(folder, "audit.db")}`,
     LOG_LEVEL: "error",
     DRAIN_DELAY_MS: "0",
   };

@@ -34,6 +34,8 @@ t.test("nobody could call the gateway that is described", async (t) => {
   const { callers, credentials } = idle.policy();
   t.strictSame([callers.length, credentials.size], [0, 0]);
   t.equal(idle.draining(), false);
+  await t.rejects(idle.connection.get(), { message: "there is no store" });
+  t.equal(idle.output.write(), undefined);
 });
 
 t.test("it takes no other words", async (t) => {

@@ -1,5 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { eventually } from "../config/eventually.ts";
 
@@ -8,7 +11,8 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 /** Variables of the machine that would configure the program are kept from it. */
 const inherited = Object.fromEntries(
   Object.entries(process.env).filter(
-    ([name]) => !/^(HOST|(ADMIN_)?PORT|LOG_LEVEL|(COZE|CALLERS|DRAIN|REQUEST|ATTEMPT|MAX)_.*)$/.test(name),
+    ([name]) =>
+      !/^(HOST|(ADMIN_)?PORT|LOG_LEVEL|(COZE|CALLERS|AUDIT|DRAIN|REQUEST|ATTEMPT|MAX)_.*)$/.test(name),
   ),
 );
 
@@ -32,13 +36,17 @@ export function startProgram(
   environment: NodeJS.ProcessEnv = {},
   nodeOptions: readonly string[] = [],
 ): Program {
+  // The default would be one store for all programs that run at the time, in the folder of the sources.
+  const folder = mkdtempSync(join(tmpdir(), "program-test-"));
   const child = spawn(process.execPath, [...nodeOptions, `${root}src/main.ts`, ...args], {
-    env: { ...inherited, ...environment },
+    env: { ...inherited, AUDIT_STORE: `sqlite:${folder}/audit.db`, ...environment },
   });
   t.teardown(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.kill("SIGKILL");
-    await once(child, "close");
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill("SIGKILL");
+      await once(child, "close");
+    }
+    rmSync(folder, { recursive: true });
   });
   let closed = false;
   child.once("close", () => {

@@ -5,8 +5,17 @@ import { serve } from "../../src/commands/serve.ts";
 import { call, token } from "../helpers/gateway.ts";
 import { files, problemsOf, terminal } from "./files.ts";
 
-// At LOG_LEVEL=error nothing is written to standard output, where tap's own report goes; main.test.ts looks at the log.
-const quiet = { HOST: "127.0.0.1", PORT: "0", ADMIN_PORT: "0", LOG_LEVEL: "error" };
+/**
+ * At LOG_LEVEL=error only audit records are written to standard output, where tap's own report goes; main.test.ts looks
+ * at the log.
+ */
+const quiet = (t: { testdir(): string }) => ({
+  HOST: "127.0.0.1",
+  PORT: "0",
+  ADMIN_PORT: "0",
+  LOG_LEVEL: "error",
+  AUDIT_STORE: `sqlite:${t.testdir()}/audit.db`,
+});
 
 t.test("without a configuration it lists every mistake", async (t) => {
   t.match(await problemsOf(serve([], terminal({ PORT: "x" }))), [
@@ -55,7 +64,7 @@ t.test("the gateway on both ports, and its bound for stopping", async (t) => {
 });
 
 t.test("--sandbox brings its own Coze, token and callers, and a guide", async (t) => {
-  const { printed, ...rest } = terminal(quiet);
+  const { printed, ...rest } = terminal(quiet(t));
   const running = await serve(["--sandbox"], rest);
   const [, url = ""] = /gateway {5}(\S+)/.exec(printed()) ?? [];
   const [, coze = ""] = /local Coze {2}(\S+)/.exec(printed()) ?? [];
@@ -74,7 +83,7 @@ t.test("--sandbox together with a real Coze is refused, naming the variables but
     CALLERS_FILE: "/c",
   };
   for (const [name, value] of Object.entries(real)) {
-    const { printed, ...rest } = terminal({ ...quiet, [name]: value });
+    const { printed, ...rest } = terminal({ ...quiet(t), [name]: value });
     const problems = [`${name}: --sandbox brings its own; unset them, or leave --sandbox out`];
     t.strictSame(await problemsOf(serve(["--sandbox"], rest)), problems);
     t.equal(printed(), "");
@@ -85,13 +94,13 @@ t.test("--sandbox together with a real Coze is refused, naming the variables but
 });
 
 t.test("--sandbox with another mistake leaves nothing open: this test would not end", async (t) => {
-  const { printed, ...rest } = terminal({ ...quiet, PORT: "x", COZE_BASE_URL: "" });
+  const { printed, ...rest } = terminal({ ...quiet(t), PORT: "x", COZE_BASE_URL: "" });
   t.match(await problemsOf(serve(["--sandbox"], rest)), [/^PORT: /]);
   t.equal(printed(), "");
 });
 
 t.test("it takes no other words", async (t) => {
   for (const args of [["now"], ["--sandbox=1"], ["--port=1"]]) {
-    await t.rejects(serve(args, terminal(quiet)), { code: /^ERR_PARSE_ARGS/ });
+    await t.rejects(serve(args, terminal(quiet(t))), { code: /^ERR_PARSE_ARGS/ });
   }
 });

@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import Fastify from "fastify";
 import t from "tap";
 import { AuthenticationError } from "../../src/callers/authenticate.ts";
+import { mintKey } from "../../src/callers/key.ts";
 import { GatewayError, gatewayErrors } from "../../src/errors.ts";
 import {
   asGatewayError,
@@ -13,7 +14,8 @@ import {
 } from "../../src/http/error-reply.ts";
 import { deleteApiApp } from "../../src/operations/delete-api-app.ts";
 import { listApiApps } from "../../src/operations/list-api-apps.ts";
-import { head, start } from "./helper.ts";
+import { startGateway, startSandbox } from "../helpers/gateway.ts";
+import { head, lockStore, recordsOf, start } from "./helper.ts";
 import { exchange } from "./wire.ts";
 
 t.test("an error in Coze's envelope", async (t) => {
@@ -130,7 +132,8 @@ t.test("what nobody foresaw is 500: its text is in the log and not in the reply"
     logger: { level: "error", stream: { write: (line) => void lines.push(line) } },
   });
   t.teardown(() => app.close());
-  app.setErrorHandler(errorHandler((reason) => reasons.push(reason)));
+  const trail = { refuse: () => Promise.reject(new Error("nobody known is refused here")) };
+  app.setErrorHandler(errorHandler(trail, (reason) => reasons.push(reason)));
   app.get("/broken", async () => {
     throw new Error("inner trouble");
   });
@@ -161,3 +164,53 @@ t.test(
     }
   },
 );
+
+const path = "/v1/api_apps/7512345678901234567";
+
+t.test(
+  "the refusal of a known caller is recorded, that of an unknown one and of no operation is not",
+  async (t) => {
+    const coze = await startSandbox(t);
+    const idle = mintKey("idle");
+    const gateway = await startGateway(t, coze.url, {}, [{ id: "idle", key: idle, grants: [] }]);
+    const { call } = gateway;
+    const told = [
+      await call("DELETE", path, undefined, { authorization: `Bearer ${idle}` }),
+      await call("PUT", path, { verify_token: "CANARY", name: "CANARY" }),
+      await call("POST", "/v1/api_apps", "{CANARY"),
+      await call("GET", "/v1/api_apps?page_size=CANARY"),
+    ];
+    await call("DELETE", path, undefined, { authorization: "Bearer wrong" });
+    await call("DELETE", path, undefined, { authorization: "" });
+    await call("DELETE", "/nowhere");
+    const records = recordsOf(gateway);
+    t.match(records, [
+      {
+        caller: "idle",
+        operation: "delete_api_app",
+        permission: "deleteApiApp",
+        status: 403,
+        error: "forbidden",
+      },
+      { caller: "tester", operation: "update_api_app", api_app_id: "7512345678901234567", status: 400 },
+      { caller: "tester", operation: "create_api_app", status: 400, error: "invalid_request" },
+      { caller: "tester", operation: "list_api_apps", status: 400, error: "invalid_request" },
+    ]);
+    t.strictSame(
+      records.map(({ kind, outcome, request_id }) => [kind, outcome, request_id]),
+      told.map(({ body }) => ["refused", "not_sent", body.gateway.request_id]),
+    );
+    t.notMatch(JSON.stringify(records), "CANARY");
+    t.same(coze.sandbox.calls, []);
+  },
+);
+
+t.test("a refusal that cannot be recorded is told as that", async (t) => {
+  const gateway = await start(t, { AUDIT_TIMEOUT_MS: "1000" });
+  const unlock = lockStore(gateway);
+  const { status, body, headers } = await gateway.call("DELETE", path, { no: "body" });
+  unlock();
+  t.equal(status, 503);
+  t.match(body, { code: 503005, gateway: { error: "audit_unavailable", outcome: "not_sent", attempts: 0 } });
+  t.equal(headers.get("retry-after"), "2");
+});

@@ -1,9 +1,20 @@
+import Fastify from "fastify";
+import { pino } from "pino";
 import t from "tap";
+import { idle } from "../../src/commands/openapi.ts";
+import { loadConfig } from "../../src/config/config.ts";
+import { CozeToken } from "../../src/coze/token.ts";
+import { addContext } from "../../src/http/context.ts";
+import { errorHandler } from "../../src/http/error-reply.ts";
+import { forward } from "../../src/http/forward.ts";
+import { deleteApiApp } from "../../src/operations/delete-api-app.ts";
 import { buildSandbox } from "../../src/sandbox/coze.ts";
-import { startGateway, token } from "../helpers/gateway.ts";
+import { Secret } from "../../src/secret.ts";
+import { wire } from "../../src/wire.ts";
+import { call as callOnce, startGateway, startSandbox, token } from "../helpers/gateway.ts";
 import { appId, success } from "../operations/helper.ts";
-import { head, start } from "./helper.ts";
-import { exchange } from "./wire.ts";
+import { head, lockStore, start } from "./helper.ts";
+import { exchange, until } from "./wire.ts";
 
 t.test("a success is Coze's own bytes", async (t) => {
   const { call, sandbox } = await start(t);
@@ -214,4 +225,145 @@ t.test("every retry has a line with reason, attempt, wait and logid", async (t) 
     },
   ]);
   t.equal(retries.length, 1);
+});
+
+t.test("a change is recorded before and after, a read after", async (t) => {
+  const { call, records } = await start(t);
+  const created = await call("POST", "/v1/api_apps", { app_type: "normal", name: "CANARY" });
+  await call("GET", "/v1/api_apps");
+  await call("DELETE", `/v1/api_apps/${appId}`);
+  const logid = created.body.detail.logid;
+  const [attempt, outcome, read, secondAttempt, refused, ...more] = records();
+  t.match(attempt, { kind: "attempt", operation: "create_api_app", fields: ["app_type", "name"] });
+  t.notOk(attempt?.api_app_id);
+  t.match(outcome, {
+    kind: "outcome",
+    closes: { seq: attempt?.seq },
+    outcome: "done",
+    status: 200,
+    api_app_id: created.body.data.id,
+    attempts: [{ attempt: 1, class: "ok", status: 200, code: 0, logid }],
+  });
+  t.match(read, { kind: "outcome", operation: "list_api_apps", outcome: "done" });
+  t.notOk(read?.closes);
+  t.match(secondAttempt, { kind: "attempt", operation: "delete_api_app", api_app_id: appId });
+  t.match(refused, { outcome: "refused", status: 404, error: "coze_not_found", attempts: [{ code: 4200 }] });
+  t.strictSame(more, []);
+  t.notMatch(JSON.stringify(records()), "CANARY");
+});
+
+t.test("of a created app only an id that is a string is recorded", async (t) => {
+  const { call, sandbox, records } = await start(t);
+  for (const id of ["7512345678901234567", '"7512345678901234567"']) {
+    sandbox.faults.add({ body: `{"code":0,"data":{"id":${id}}}` });
+    await call("POST", "/v1/api_apps", { app_type: "normal", name: "one" });
+  }
+  const outcomes = records().filter(({ kind }) => kind === "outcome");
+  t.strictSame(
+    outcomes.map(({ api_app_id }) => api_app_id),
+    [undefined, "7512345678901234567"],
+  );
+});
+
+t.test("a route without a guard answers 500 and sends nothing to Coze", async (t) => {
+  const { url, sandbox } = await startSandbox(t);
+  const config = loadConfig({ COZE_BASE_URL: url, COZE_TOKEN: token, CALLERS_FILE: "none" });
+  const cozeToken = await CozeToken.open({ value: new Secret(token) });
+  const { parts, closeParts } = wire(config, { ...idle, token: cozeToken, log: pino({ enabled: false }) });
+  const written: string[] = [];
+  const app = Fastify({ logger: { stream: { write: (line) => void written.push(line) } } });
+  t.teardown(async () => {
+    await app.close();
+    await closeParts();
+  });
+  addContext(app);
+  app.setErrorHandler(errorHandler(parts.trail, () => undefined));
+  const { coze, trail } = parts;
+  const handler = forward(deleteApiApp, { coze, trail, requestTimeoutMs: 1000, redact: (text) => text });
+  app.route({ method: "DELETE", url: deleteApiApp.path, config: { operation: deleteApiApp }, handler });
+  const origin = await app.listen({ host: "127.0.0.1", port: 0 });
+  const { status, body } = await callOnce(`${origin}/v1/api_apps/${appId}`, "DELETE", {});
+  t.equal(status, 500);
+  t.match(body.gateway, { error: "internal", outcome: "unknown" });
+  t.match(written.join(""), '"err":{"type":"GatewayError"', "by its own decision");
+  t.same(sandbox.calls, []);
+});
+
+t.test("a change whose attempt cannot be recorded is not sent", async (t) => {
+  const gateway = await start(t, { AUDIT_TIMEOUT_MS: "1000" });
+  const { call, sandbox, records } = gateway;
+  const unlock = lockStore(gateway);
+  const { status, body, headers } = await call("DELETE", `/v1/api_apps/${appId}`);
+  t.equal(status, 503);
+  t.match(body.gateway, { error: "audit_unavailable", outcome: "not_sent", attempts: 0 });
+  t.equal(headers.get("retry-after"), "2");
+  t.same(sandbox.calls, []);
+  t.match((await call("GET", "/readyz")).body, { checks: { audit: false } });
+  t.equal((await call("GET", "/v1/api_apps")).status, 503, "a read is refused as well, at once");
+  unlock();
+  await until(() => records().length === 2);
+  t.match(records(), [
+    { kind: "attempt" },
+    { kind: "outcome", outcome: "not_sent", error: "audit_unavailable" },
+  ]);
+  t.equal((await call("GET", "/readyz")).status, 200, "and again without a restart");
+  t.equal((await call("DELETE", `/v1/api_apps/${appId}`)).status, 404);
+  t.equal(sandbox.calls.length, 1);
+});
+
+t.test("what Coze says of a change is withheld while it cannot be recorded", async (t) => {
+  const gateway = await start(t, { AUDIT_TIMEOUT_MS: "1000" });
+  const { call, sandbox, records } = gateway;
+  sandbox.faults.add({ body: '{"code":0,"data":{"id":"75","verify_token":"CANARY"}}', delay_ms: 1000 });
+  const calling = call("POST", "/v1/api_apps", { app_type: "normal", name: "one" });
+  await until(() => sandbox.calls.length === 1);
+  const unlock = lockStore(gateway);
+  const { status, text, body, headers } = await calling;
+  t.equal(status, 500);
+  t.equal(body.code, 500002);
+  t.match(body.gateway, { error: "audit_incomplete", outcome: "unknown", attempts: 1 });
+  t.notOk("stopped" in body.gateway, "that would tell");
+  t.equal(body.detail.logid, sandbox.calls[0]?.logid);
+  t.equal(headers.get("x-tt-logid"), sandbox.calls[0]?.logid);
+  t.equal(headers.get("x-gateway-attempts"), "1");
+  t.notMatch(text, "CANARY");
+  t.equal(records().length, 1, "the attempt");
+  unlock();
+  await until(() => records().length === 2);
+  t.match(
+    records()[1],
+    { kind: "outcome", outcome: "done", api_app_id: "75" },
+    "kept, and stored in the end",
+  );
+});
+
+t.test("so is what it says of a read", async (t) => {
+  const gateway = await start(t, { AUDIT_TIMEOUT_MS: "1000" });
+  const { call, sandbox, records } = gateway;
+  sandbox.faults.add(
+    { body: '{"code":0,"data":{"items":[{"verify_token":"CANARY"}]}}' },
+    { html: true, times: 9 },
+  );
+  const unlock = lockStore(gateway);
+  const { status, text, body } = await call("GET", "/v1/api_apps");
+  t.equal(status, 500);
+  t.match(body.gateway, { error: "audit_incomplete", attempts: 1 });
+  t.notOk("outcome" in body.gateway, "a read changes nothing");
+  t.notMatch(text, "CANARY");
+  unlock();
+  await until(() => records().length === 1);
+  t.match(records(), [{ kind: "outcome", outcome: "done" }]);
+});
+
+t.test("a failure without a logid is withheld as well", async (t) => {
+  const gateway = await start(t, { AUDIT_TIMEOUT_MS: "1000", MAX_ATTEMPTS: "1" });
+  gateway.sandbox.faults.add({ html: true });
+  const unlock = lockStore(gateway);
+  const { body, headers } = await gateway.call("GET", "/v1/api_apps");
+  unlock();
+  t.match(body, {
+    detail: { logid: "" },
+    gateway: { error: "audit_incomplete" },
+  });
+  t.equal(headers.has("x-tt-logid"), false);
 });

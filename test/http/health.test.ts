@@ -6,20 +6,22 @@ import { start } from "./helper.ts";
 import { until } from "./wire.ts";
 
 t.test("alive and ready; neither needs a key nor is logged", async (t) => {
-  const { url, lines, gateway } = await start(t);
-  const before = lines().length;
+  const { url, requests, gateway } = await start(t);
   const livez = await fetch(`${url}/livez`);
   t.equal(livez.status, 200);
   t.same(await livez.json(), { status: "ok" });
   const readyz = await fetch(`${url}/readyz`);
   t.equal(readyz.status, 200);
-  t.same(await readyz.json(), { status: "ok", checks: { token: true, not_draining: true } });
-  t.equal(lines().length, before);
+  t.same(await readyz.json(), { status: "ok", checks: { token: true, audit: true, not_draining: true } });
+  t.same(requests(), [], "neither has a line of its own");
   gateway.drain();
   const draining = await fetch(`${url}/readyz`);
   t.equal(draining.status, 503);
   t.equal(draining.headers.get("connection"), "close", "callers are asked to go elsewhere");
-  t.same(await draining.json(), { status: "not ready", checks: { token: true, not_draining: false } });
+  t.same(await draining.json(), {
+    status: "not ready",
+    checks: { token: true, audit: true, not_draining: false },
+  });
   t.equal((await fetch(`${url}/livez`)).status, 200, "draining is not dying");
 });
 

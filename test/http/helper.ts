@@ -1,5 +1,7 @@
-import { createMetrics } from "../../src/telemetry/metrics.ts";
-import { startGateway, startSandbox, type Teardown } from "../helpers/gateway.ts";
+import { DatabaseSync } from "node:sqlite";
+import type { AuditRecord } from "../../src/audit/record.ts";
+import { createMetrics, type MetricSources } from "../../src/telemetry/metrics.ts";
+import { startGateway, startSandbox, type Teardown, type TestGateway } from "../helpers/gateway.ts";
 
 /** A gateway in front of a sandbox that is at hand. */
 export async function start(t: Teardown, environment: NodeJS.ProcessEnv = {}) {
@@ -7,11 +9,24 @@ export async function start(t: Teardown, environment: NodeJS.ProcessEnv = {}) {
   const gateway = await startGateway(t, coze.url, environment);
   /** The lines of finished or given-up requests so far. */
   const requests = () => gateway.lines().filter(({ event }) => event === "request");
-  return { ...gateway, sandbox: coze.sandbox, requests };
+  return { ...gateway, sandbox: coze.sandbox, requests, records: () => recordsOf(gateway) };
 }
 
-/** Metrics of a gateway that is not there. */
-export function bareMetrics() {
+/** The audit records of requests that were stored so far, as the log has them. */
+export function recordsOf({ lines }: Pick<TestGateway, "lines">): AuditRecord[] {
+  const anchors = lines().filter(({ event }) => event === "audit");
+  return anchors.map((line) => line["record"] as AuditRecord).filter(({ request_id }) => request_id);
+}
+
+/** Keeps the gateway from writing its audit store, until the result is called. */
+export function lockStore({ folder }: Pick<TestGateway, "folder">): () => void {
+  const database = new DatabaseSync(`${folder}/audit.db`, { timeout: 60_000 });
+  database.exec("BEGIN IMMEDIATE");
+  return () => database.close();
+}
+
+/** Metrics of a gateway that is not there; its gauges read 0 unless told otherwise. */
+export function bareMetrics(sources: Partial<MetricSources> = {}) {
   return createMetrics({
     retryBudget: () => 0,
     queueDepth: () => 0,
@@ -19,6 +34,11 @@ export function bareMetrics() {
     callsUnderWay: () => 0,
     sendRate: () => 0,
     coolDownSeconds: () => 0,
+    auditUsable: () => 0,
+    auditWaiting: () => 0,
+    auditUnsettled: () => 0,
+    auditLastSeq: () => 0,
+    ...sources,
   });
 }
 

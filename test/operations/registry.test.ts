@@ -41,6 +41,7 @@ t.test("the table of operations is the documented one", async (t) => {
     "createApiApp",
     "deleteApiApp",
     "listApiApp",
+    "readAudit",
     "subscribeApiAppEvent",
     "unsubscribeApiAppEvent",
     "updateApiApp",

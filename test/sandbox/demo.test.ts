@@ -77,6 +77,7 @@ t.test("the guide names each address and has a command for each operation", asyn
     const [, method, path = ""] = /-X (\w+) "http:\/\/127\.0\.0\.1:3000([^"?]*)/.exec(line) ?? [];
     return `${method} ${path.replace("$APP", ":api_app_id")}`;
   });
+  t.equal(called.pop(), "GET /gateway/v1/audit/events", "and at the end, who did all that");
   t.strictSame([...called].sort(), operations.map(({ method, path }) => `${method} ${path}`).sort());
   for (const command of commands) t.match(command, `-H "Authorization: Bearer ${demo.callerKey}"`);
 });

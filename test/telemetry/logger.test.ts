@@ -5,6 +5,7 @@ import { mintKey } from "../../src/callers/key.ts";
 import {
   createLogger,
   redactCredentials,
+  redacting,
   serializeError,
   standardOutput,
 } from "../../src/telemetry/logger.ts";
@@ -12,7 +13,8 @@ import {
 /** A logger and the lines that it wrote. */
 function collect(level = "debug", redact = (line: string) => line) {
   const written: string[] = [];
-  const log = createLogger({ level, redact, destination: { write: (line) => void written.push(line) } });
+  const destination = redacting({ write: (line) => void written.push(line) }, redact);
+  const log = createLogger({ level, destination });
   return { log, written, lines: () => written.map((line) => JSON.parse(line)) };
 }
 
@@ -110,7 +112,7 @@ async function runStandardOutput(isTerminal: boolean): Promise<string> {
   const script = `
     const { createLogger, standardOutput } = await import(${JSON.stringify(module)});
     const destination = await standardOutput(${isTerminal});
-    createLogger({ level: "info", destination, redact: (line) => line }).info({ event: "x" }, "hello");
+    createLogger({ level: "info", destination }).info({ event: "x" }, "hello");
     process.exit(0);`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],

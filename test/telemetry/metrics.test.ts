@@ -1,18 +1,22 @@
 import t from "tap";
+import { auditKinds } from "../../src/audit/record.ts";
 import { gatewayErrors } from "../../src/errors.ts";
 import { operations } from "../../src/operations/registry.ts";
-import { createMetrics } from "../../src/telemetry/metrics.ts";
-import { start } from "../http/helper.ts";
+import { bareMetrics, start } from "../http/helper.ts";
 
 t.test("gauges are read at the time of the scrape", async (t) => {
   let depth = 1;
-  const { registry } = createMetrics({
+  const { registry } = bareMetrics({
     retryBudget: () => 19.5,
     queueDepth: () => depth,
     tokenGeneration: () => 2,
     callsUnderWay: () => 3,
     sendRate: () => Number.POSITIVE_INFINITY,
     coolDownSeconds: () => 1.5,
+    auditUsable: () => 1,
+    auditWaiting: () => 6,
+    auditUnsettled: () => 7,
+    auditLastSeq: () => 800,
   });
   t.match(await registry.metrics(), /\ncoze_gateway_queue_depth 1\n/);
   depth = 5;
@@ -23,19 +27,15 @@ t.test("gauges are read at the time of the scrape", async (t) => {
   t.match(text, /\ncoze_gateway_calls_under_way 3\n/);
   t.match(text, /\ncoze_gateway_send_rate \+Inf\n/);
   t.match(text, /\ncoze_gateway_cool_down_seconds 1\.5\n/);
+  t.match(text, /\ncoze_gateway_audit_usable 1\n/);
+  t.match(text, /\ncoze_gateway_audit_waiting 6\n/);
+  t.match(text, /\ncoze_gateway_audit_unsettled 7\n/);
+  t.match(text, /\ncoze_gateway_audit_last_seq 800\n/);
   t.match(text, /\nprocess_cpu_seconds_total /, "and Node's own metrics are there");
 });
 
 t.test("two gateways in one process do not share their numbers", async (t) => {
-  const sources = {
-    retryBudget: () => 0,
-    queueDepth: () => 0,
-    tokenGeneration: () => 0,
-    callsUnderWay: () => 0,
-    sendRate: () => Number.POSITIVE_INFINITY,
-    coolDownSeconds: () => 0,
-  };
-  const [one, two] = [createMetrics(sources), createMetrics(sources)];
+  const [one, two] = [bareMetrics(), bareMetrics()];
   one.authFailures.inc({ reason: "missing" });
   t.match(await one.registry.metrics(), 'reason="missing"} 1');
   t.notMatch(await two.registry.metrics(), "missing");
@@ -57,6 +57,7 @@ t.test("labels take values of closed sets only, whatever callers send", async (t
     operation: [...operations.map(({ id }) => id), "other"],
     error: [...Object.keys(gatewayErrors), "none"],
     class: ["ok", "not_sent", "throttled", "fault", "lost", "token_rejected", "refused"],
+    kind: auditKinds,
     reason: ["missing", "repeated", "malformed", "unknown", "expired"],
   };
   const own = body.split("\n").filter((line) => line.startsWith("coze_gateway_"));
