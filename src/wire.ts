@@ -40,10 +40,10 @@ export function wire(
     callsUnderWay: () => coze.underWay,
     sendRate: () => pacer.rate,
     coolDownSeconds: () => pacer.coolDownMs(performance.now()) / 1000,
-    auditUsable: () => (audit.trail.trouble === undefined ? 1 : 0),
+    auditUsable: () => Number(audit.trail.trouble === undefined),
     auditWaiting: () => audit.journal.waiting,
     auditUnsettled: () => audit.journal.open,
-    auditLastSeq: () => audit.journal.head?.seq ?? 0,
+    auditLastSeq: () => audit.journal.lastSeq,
   });
   const audit = new Audit({
     stream: given.stream,

@@ -6,6 +6,8 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import t from "tap";
+import { openSqliteStore } from "../src/audit/sqlite/store.ts";
+import { Trail } from "./audit/rows.ts";
 import { files } from "./commands/files.ts";
 import { type Program, startProgram } from "./commands/process.ts";
 import { eventually } from "./config/eventually.ts";
@@ -316,4 +318,18 @@ t.test("serve without --sandbox never loads the sandbox", async (t) => {
   demo.child.kill("SIGTERM");
   t.equal(await demo.ended(), 0);
   t.match(demo.stderr(), "src/sandbox/coze.ts", "the hook sees it when it is loaded");
+});
+
+t.test("audit verify ends with 1 and one line when it cannot say that the trail is whole", async (t) => {
+  const folder = t.testdir({ "other.log": "no audit line\n" });
+  const store = await openSqliteStore(`${folder}/audit.db`, { stream: "a.1" });
+  await store.append([new Trail("a.1").next()], undefined);
+  await store.close();
+  const environment = { AUDIT_STORE: `sqlite:${folder}/audit.db` };
+  const whole = startProgram(t, ["audit", "verify"], environment);
+  t.equal(await whole.ended(), 0);
+  t.match(whole.stdout(), "The trail is whole.");
+  const wrong = startProgram(t, ["audit", "verify", "--anchors", `${folder}/other.log`], environment);
+  t.equal(await wrong.ended(), 1);
+  t.match(wrong.stderr(), /^--anchors .*other\.log: holds no audit line[^\n]*\n$/);
 });

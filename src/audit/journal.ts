@@ -80,6 +80,11 @@ export class Journal {
     return this.#open.size;
   }
 
+  /** Number of the newest sealed record; 0 before the first. */
+  get lastSeq(): number {
+    return this.#chain.nextSeq - 1;
+  }
+
   /** The newest sealed record. */
   get head(): Link | undefined {
     return this.#chain.head;

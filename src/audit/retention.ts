@@ -25,7 +25,7 @@ export async function prune(store: PrunableStore, journal: Journal, retentionDay
   const said = {
     pruned_segments: [...plan.segments],
     pruned_records: plan.records,
-    checkpoints: [...plan.checkpoints.flatMap((checkpoint) => asLink(checkpoint) ?? []), ...kept],
+    checkpoints: [...plan.checkpoints.map(asLink).filter((link) => link !== undefined), ...kept],
   };
   // What was recorded and could not be done, as a reader was in the way, is not recorded again.
   if (!newest || !isDeepStrictEqual(said, pick(newest)))
@@ -49,7 +49,7 @@ async function keptCheckpoints(
 
 async function newestPruning(store: PrunableStore): Promise<AuditRecord | undefined> {
   const prunings = await store.find({ kind: "pruned" }, { order: "newest_first", limit: 20 });
-  return prunings.flatMap((row) => recordIn(row) ?? [])[0];
+  return prunings.map(recordIn).find((record) => record !== undefined);
 }
 
 function pick({ pruned_segments, pruned_records, checkpoints }: AuditRecord) {

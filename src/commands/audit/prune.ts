@@ -10,16 +10,17 @@ import { loadStoreConfig } from "../../config/config.ts";
 import { createLogger } from "../../telemetry/logger.ts";
 import { version } from "../../wire.ts";
 import { type Terminal, UsageError } from "../command.ts";
-import { AuditFailure } from "./failure.ts";
 import { explained } from "./store.ts";
 
 /** How long it waits for the store at its beginning and its end, in ms. */
 const patienceMs = 10_000;
 
+const ignore = () => undefined;
+
 /**
  * `audit prune [--days N]`: removes the months that ended more than N days ago, by default AUDIT_RETENTION_DAYS. What it
  * writes to the trail is printed as lines of a gateway's log, to be kept with those as anchors.
- * @throws {AuditFailure} when the store cannot be written.
+ * While the store is in trouble it goes on trying, and says why.
  */
 export async function auditPrune(args: readonly string[], terminal: Terminal): Promise<undefined> {
   const { values } = parseArgs({ args: [...args], options: { days: { type: "string" } } });
@@ -39,13 +40,11 @@ export async function auditPrune(args: readonly string[], terminal: Terminal): P
       retentionDays: undefined,
       log: createLogger({ level: "error", destination: { write } }),
       onStored: (sealed) => write(anchorLine(sealed)),
-      onFlush: () => undefined,
-      onFailure: () => undefined,
+      onFlush: ignore,
+      onFailure: ignore,
     });
     try {
       await audit.start(patienceMs);
-      if (audit.trail.trouble !== undefined)
-        throw new AuditFailure(`nothing removed: ${audit.trail.trouble}`);
       return await prune(store, audit.journal, days);
     } finally {
       await audit.close(patienceMs);
