@@ -32,7 +32,7 @@ t.test("every stored record is a line of the log, byte for byte, whatever the le
 });
 
 t.test("metrics and readiness tell how the audit trail is", async (t) => {
-  const gateway = await start(t);
+  const gateway = await start(t, { AUDIT_TIMEOUT_MS: "1000" });
   const { call } = gateway;
   const { admin } = gateway.gateway;
   const metrics = async () => (await admin.inject("/metrics")).body;
