@@ -1,23 +1,25 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
 import type { Logger } from "pino";
 import type { AuditTrail } from "./audit/trail.ts";
-import type { Policy } from "./callers/policy.ts";
 import type { Config } from "./config/config.ts";
 import type { CozeApi } from "./coze/call.ts";
-import type { CozeToken } from "./coze/token.ts";
+import type { CozeToken } from "./coze/token/token.ts";
 import type { AuditReader } from "./http/audit/reader.ts";
 import { readRecorder } from "./http/audit/record-read.ts";
 import { addAuditRoutes } from "./http/audit/routes.ts";
 import { addBodyParser, maxBodyBytes } from "./http/body.ts";
 import { addContext, requestId } from "./http/context.ts";
 import { asGatewayError, errorHandler } from "./http/error-reply.ts";
+import type { Gate } from "./http/guard.ts";
 import { addHealth, type ReadinessCheck } from "./http/health.ts";
 import { addMalformed } from "./http/malformed.ts";
 import { addNotFound } from "./http/not-found.ts";
 import { addOpenapi } from "./http/openapi.ts";
 import { addOperations } from "./http/operations.ts";
+import { addRateLimitHeaders } from "./http/rate-limit-headers.ts";
 import { addRequestLog } from "./http/request-log.ts";
 import { addValidation } from "./http/validation.ts";
+import { addWhoami } from "./http/whoami.ts";
 import type { Metrics } from "./telemetry/metrics.ts";
 
 /** What the gateway is put together from, besides its configuration. */
@@ -29,8 +31,7 @@ export interface Parts {
   readonly trail: AuditTrail;
   /** The store of the trail, for reading. */
   readonly auditStore: AuditReader;
-  /** The callers' policy in force now. */
-  readonly policy: () => Policy;
+  readonly gate: Gate;
   readonly readiness: readonly ReadinessCheck[];
   /** True once the process was told to stop: replies then ask for the connection to be closed. */
   readonly draining: () => boolean;
@@ -39,7 +40,7 @@ export interface Parts {
 
 /** Builds the gateway, in the order in which a request meets its parts. Building is not running: it listens to nothing. */
 export async function build(config: Config, parts: Parts): Promise<FastifyInstance> {
-  const { log, metrics, token } = parts;
+  const { log, metrics, token, gate } = parts;
   const answerError = errorHandler(parts.trail, (reason) => metrics.authFailures.inc({ reason }));
   const logger: FastifyBaseLogger = log;
   const app = Fastify({
@@ -79,20 +80,22 @@ export async function build(config: Config, parts: Parts): Promise<FastifyInstan
   addNotFound(app);
   addBodyParser(app);
   addValidation(app);
+  addRateLimitHeaders(app);
   app.addHook("onSend", async (_, reply) => {
     if (parts.draining()) reply.header("connection", "close");
   });
   await addOpenapi(app, parts.version);
   addHealth(app, parts.readiness);
-  addOperations(app, {
-    policy: parts.policy,
+  addOperations(app, gate, {
     coze: parts.coze,
     trail: parts.trail,
+    ownersOf: gate.ownersOf,
+    origin: config.COZE_BASE_URL,
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
     redact: (text) => token.redact(text),
   });
-  addAuditRoutes(app, {
-    policy: parts.policy,
+  addWhoami(app, gate);
+  addAuditRoutes(app, gate, {
     store: parts.auditStore,
     recordRead: readRecorder(parts.trail),
   });

@@ -16,7 +16,7 @@ export const gatewayErrors = {
   unauthenticated: {
     status: 401,
     code: 401001,
-    message: "Send Authorization: Bearer <caller key>. The key is missing, unknown or expired.",
+    message: "Send Authorization: Bearer <caller key or token>. It is missing, unknown or expired.",
   },
   forbidden: { status: 403, code: 403001, message: "This caller is not allowed to do that." },
   not_found: { status: 404, code: 404001, message: "The gateway has no such path; see /docs." },
@@ -31,6 +31,12 @@ export const gatewayErrors = {
   payload_too_large: { status: 413, code: 413001, message: "The request body is too large." },
   uri_too_long: { status: 414, code: 414001, message: "The request target is too long." },
   unsupported_media_type: { status: 415, code: 415001, message: "Send the body as application/json." },
+  rate_limited: {
+    status: 429,
+    code: 429001,
+    message: "Too many requests of this kind; repeat later.",
+    retryAfterS: 1,
+  },
   coze_throttled: { status: 429, code: 429002, message: "Coze is throttling; repeat later.", retryAfterS: 2 },
   coze_quota: {
     status: 429,
@@ -86,6 +92,12 @@ export const gatewayErrors = {
     code: 503004,
     message: "The gateway has no usable Coze token; its operators must supply one.",
     retryAfterS: 5,
+  },
+  authentication_unavailable: {
+    status: 503,
+    code: 503006,
+    message: "Whether this token is valid cannot be checked now; repeat later.",
+    retryAfterS: 2,
   },
   coze_timeout: { status: 504, code: 504001, message: "Coze did not answer in time." },
 } as const satisfies Record<string, ErrorSpec>;

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from "fastify";
 import type { DestinationStream, Logger } from "pino";
 import { build } from "./app.ts";
+import { openCallers } from "./callers/watched-callers.ts";
 import { type Config, ConfigError } from "./config/config.ts";
-import type { CozeToken } from "./coze/token.ts";
+import type { CozeToken } from "./coze/token/token.ts";
 import { buildAdmin } from "./http/admin.ts";
-import { openAuditStore, openCallers, openToken } from "./inputs.ts";
+import { openAuditStore, openToken } from "./inputs.ts";
 import { createLogger, redacting } from "./telemetry/logger.ts";
 import { wire } from "./wire.ts";
 
@@ -35,11 +36,11 @@ export async function openGateway(config: Config, destination: DestinationStream
   const problems: string[] = [];
   const note = (error: ConfigError): undefined => void problems.push(...error.problems);
   token = await openToken(config, log).catch(note);
-  const callers = await openCallers(config, log).catch(note);
+  const callers = await openCallers(config.CALLERS_FILE ?? "", log).catch(note);
   const auditStore = await openAuditStore(config, log).catch(note);
   if (!token || !callers || !auditStore) {
-    token?.close();
-    callers?.close();
+    await token?.close();
+    await callers?.close();
     await auditStore?.connection.close();
     throw new ConfigError(problems);
   }
@@ -53,13 +54,13 @@ export async function openGateway(config: Config, destination: DestinationStream
     output,
     token,
     log,
-    policy: callers.policy,
+    callers,
     draining: () => draining,
   });
   opened.defer(closeParts);
   opened.defer(async () => void (await audit.close(auditCloseMs)));
   await audit.start(auditStartMs);
-  const admin = buildAdmin(parts.metrics.registry, parts.readiness);
+  const admin = buildAdmin(parts.metrics.registry, parts.readiness, () => parts.token.status());
   opened.defer(() => admin.close());
   opened.defer(() => parts.coze.settled());
   opened.defer(() => parts.trail.settled());

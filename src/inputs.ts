@@ -5,13 +5,9 @@ import { newStream } from "./audit/chain.ts";
 import { StoreConnection } from "./audit/connection.ts";
 import { openStore } from "./audit/open-store.ts";
 import { StoreError } from "./audit/store.ts";
-import { emptyPolicy, type Policy, parsePolicy } from "./callers/policy.ts";
 import { type Config, ConfigError, storeConfigOf } from "./config/config.ts";
-import { WatchedFile } from "./config/watched-file.ts";
-import { CozeToken } from "./coze/token.ts";
-
-/** Largest callers file that is read, in bytes. */
-export const maxCallersFileBytes = 4 * 1024 * 1024;
+import { tokenSourceOf } from "./coze/token/source.ts";
+import { CozeToken } from "./coze/token/token.ts";
 
 /** How long a start waits for the audit store to open, in ms. */
 const auditOpenMs = 5_000;
@@ -38,44 +34,31 @@ export async function openAuditStore(config: Config, log: Logger): Promise<Audit
   return { stream, connection };
 }
 
-/** The callers file under watch, and the policy that it says now. */
-export interface WatchedCallers {
-  readonly policy: () => Policy;
-  readonly close: () => void;
-}
-
-export async function openCallers(config: Config, log: Logger): Promise<WatchedCallers> {
-  const path = config.CALLERS_FILE ?? "";
-  let current = emptyPolicy;
-  const file = await WatchedFile.open({
-    path,
-    parse: parsePolicy,
-    maxBytes: maxCallersFileBytes,
-    onChange: (policy) => {
-      current = policy;
-      log.info({ event: "callers_loaded", callers: policy.callers.length }, "callers file loaded");
-    },
-    onRecovered: () => log.info({ event: "callers_file_usable" }, "callers file usable again, unchanged"),
-    onError: ({ message }) =>
-      log.error({ event: "callers_file_unusable", problem: message }, "callers file not usable"),
-  });
-  if (!file.value) {
-    file.close();
-    throw new ConfigError([`CALLERS_FILE ${path}: ${file.trouble?.message}`]);
-  }
-  return { policy: () => current, close: () => file.close() };
-}
-
+/**
+ * Opens the source of the Coze token. One that gives nothing yet is waited for.
+ * @throws {ConfigError} when COZE_TOKEN is no token.
+ */
 export async function openToken(config: Config, log: Logger): Promise<CozeToken> {
-  const source = config.COZE_TOKEN ? { value: config.COZE_TOKEN } : { file: config.COZE_TOKEN_FILE ?? "" };
-  return CozeToken.open(source, {
-    onChange: (generation) => log.info({ event: "token_loaded", generation }, "Coze token loaded"),
-    onRecovered: () => log.info({ event: "token_file_usable" }, "token file usable again, unchanged"),
-    onError: ({ message }) => {
+  const what = config.COZE_OAUTH_APP_ID === undefined ? "token_file" : "token_key_file";
+  const words = what.replaceAll("_", " ");
+  return CozeToken.open(tokenSourceOf(config), {
+    onChange: (generation, expiresAt) => {
+      const expiry = expiresAt === undefined ? {} : { expires_at: new Date(expiresAt).toISOString() };
+      log.info({ event: "token_loaded", generation, ...expiry }, "Coze token loaded");
+    },
+    onRecovered: () => log.info({ event: `${what}_usable` }, `${words} usable again, unchanged`),
+    onError: ({ message }) =>
       log.error(
-        { event: "token_file_unusable", problem: message },
-        "token file not usable, last good token kept",
-      );
+        { event: `${what}_unusable`, problem: message },
+        `${words} not usable, what was good is kept`,
+      ),
+    onMintFailed: ({ message }, retryInMs) => {
+      const line = { event: "token_mint_failed", problem: message, retry_in_ms: Math.round(retryInMs) };
+      log.error(line, "no new Coze token; the last one is kept while it is valid");
+    },
+    onReverted: (rejected, inUse) => {
+      const line = { event: "token_reverted", rejected_generation: rejected, generation: inUse };
+      log.error(line, "Coze rejects the new token; the last one that worked is in use again");
     },
   }).catch((error: Error) => {
     throw new ConfigError([`COZE_TOKEN: ${error.message}`]);

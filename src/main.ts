@@ -1,11 +1,14 @@
+import { text as readAll } from "node:stream/consumers";
 import { audit } from "./commands/audit/audit.ts";
 import { AuditFailure } from "./commands/audit/failure.ts";
 import { check } from "./commands/check.ts";
-import { type Running, type Terminal, UsageError } from "./commands/command.ts";
-import { keys } from "./commands/keys.ts";
+import { CommandFailure, type Running, type Terminal, UsageError } from "./commands/command.ts";
+import { keys } from "./commands/keys/keys.ts";
 import { openapi } from "./commands/openapi.ts";
+import { owners } from "./commands/owners/owners.ts";
 import { sandbox } from "./commands/sandbox.ts";
 import { serve } from "./commands/serve.ts";
+import { token } from "./commands/token.ts";
 import { ConfigError } from "./config/config.ts";
 
 const usage = `Usage: main.js [command]
@@ -15,18 +18,34 @@ const usage = `Usage: main.js [command]
   sandbox [--port N] [--token T] [--host H]
                     run only the local Coze
   check             check environment, callers file, token file and audit store
+  check --explain --caller ID --operation ID [--api-app-id ID] [--app-type T] [--event-type T]
+                    say whether a caller may do that, and which grant says so
   keys new --caller ID [--expires DATE]
                     make a caller key and the lines for the callers file
+  keys list [--json]
+                    who may call with which key, how long it lives, and when it was used last
+  keys revoke --credential-id HEX16 | --caller ID | --stdin
+                    take keys out of the callers file; --stdin reads the key itself
+  token status [--json]
+                    source, age, expiry and fingerprint of the Coze token; never its value
   audit verify [--anchors FILE]
                     prove that nobody changed the audit trail; FILE is a gateway's log
-  audit find [--logid X] [--request-id X] [--caller X] [--operation X] [--api-app-id X]
-             [--outcome X] [--kind X] [--from T] [--to T] [--limit N] [--json]
+  audit find [--logid X] [--request-id X] [--caller X] [--credential-id X] [--operation X]
+             [--api-app-id X] [--outcome X] [--kind X] [--from T] [--to T] [--limit N] [--json]
                     find records, the newest first
   audit export [the same filters] [--out FILE]
                     all that match as NDJSON, the oldest first
   audit prune [--days N]
                     remove months that ended more than N days ago
   audit migrate     set up a PostgreSQL store, or bring it up to date
+  owners list [--owner ID] [--json]
+                    who owns which callback app
+  owners adopt --api-app-id X --owner ID
+                    give an app that nobody owns to a caller
+  owners move --api-app-id X --from ID --to ID
+                    give an app to another caller
+  owners remove --api-app-id X --from ID
+                    take an app from the caller that owns it
   openapi [--out FOLDER]
                     write openapi.json and openapi.yaml (into ./openapi)
   help              print this
@@ -38,7 +57,7 @@ type Command = (args: readonly string[], terminal: Terminal) => Promise<Running 
 
 const help: Command = async (_, { out }) => void out(usage);
 const commands = new Map<string, Command>(
-  Object.entries({ serve, sandbox, check, keys, audit, openapi, help }),
+  Object.entries({ serve, sandbox, check, keys, audit, owners, token, openapi, help }),
 );
 
 async function main(): Promise<void> {
@@ -51,6 +70,7 @@ async function main(): Promise<void> {
     environment: process.env,
     isTTY: process.stdout.isTTY === true,
     out: (text) => new Promise((resolve) => process.stdout.write(text, () => resolve())),
+    input: () => readAll(process.stdin),
   });
   if (running) watchSignals(running);
 }
@@ -96,7 +116,7 @@ function explain(error: unknown): number {
     );
     return 1;
   }
-  if (error instanceof AuditFailure) {
+  if (error instanceof AuditFailure || error instanceof CommandFailure) {
     process.stderr.write(`${error.message}\n`);
     return 1;
   }

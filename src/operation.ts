@@ -10,12 +10,35 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 /** A JSON Schema (2020-12) object: validates the request, and stands in the OpenAPI document as it is. */
 export type JsonSchema = { readonly [key: string]: Json };
 
+/**
+ * Which callback apps an action concerns: one that its path names, one that it makes, those that it lists, or all.
+ * One that concerns `no_app` is free to every known caller.
+ */
+export type Reach = "one_app" | "new_app" | "listed_apps" | "all_apps" | "no_app";
+
+/** What a grant can limit besides the app, by its name in the callers file. */
+export type Limit = "app_types" | "event_types";
+
 /** What a caller may be permitted to do: an operation of Coze's, or something of the gateway's own. */
 export interface Action {
   /** The stable name: OpenAPI operationId, log and audit field, metric label. */
   readonly id: string;
   readonly permission: string;
   readonly idempotency: IdempotencyClass;
+  readonly reach: Reach;
+  /** Limits of a grant that this action can keep to; a grant with any other limit does not grant it. */
+  readonly limits?: readonly Limit[];
+  /** Takes something away, and so has a rate limit of its own. */
+  readonly destructive?: true;
+}
+
+/** The class that an action's rate limit is counted in. */
+export type RateClass = "read" | "write" | "destructive";
+
+/** The class of an action's rate limit. */
+export function rateClassOf(action: Action): RateClass {
+  if (action.destructive) return "destructive";
+  return isMutating(action) ? "write" : "read";
 }
 
 /** One call of Coze's API, declared as data. Route, OpenAPI entry, permission, retry class, log fields and metric labels follow. */
@@ -35,8 +58,6 @@ export interface Operation extends Action {
   /** Schema of `data` in a success; absent where Coze sends none. */
   readonly data?: JsonSchema;
   readonly examples: { readonly body?: Json; readonly data?: Json };
-  /** `data.id` of a success names the callback app that was created. */
-  readonly createsApp?: true;
   /** Least time in ms for one attempt, where Coze itself takes longer than the usual attempt. */
   readonly minAttemptTimeoutMs?: number;
 }

@@ -7,7 +7,7 @@ import { mintKey } from "../src/callers/key.ts";
 import { type GatewayErrorName, gatewayErrors } from "../src/errors.ts";
 import { buildSandbox } from "../src/sandbox/coze.ts";
 import type { Fault } from "../src/sandbox/fault.ts";
-import { startGateway, startSandbox, type Teardown, type TestReply, token } from "./helpers/gateway.ts";
+import { call, startGateway, startSandbox, type Teardown, type TestReply, token } from "./helpers/gateway.ts";
 import { lockStore } from "./http/helper.ts";
 import { exchange, until } from "./http/wire.ts";
 
@@ -52,6 +52,10 @@ const situations: Readonly<Record<Exclude<GatewayErrorName, "internal">, (stand:
   payload_too_large: ({ call }) => call("POST", "/v1/api_apps", { name: "x".repeat(70_000) }),
   uri_too_long: ({ call }) => call("GET", `/v1/api_apps?page_token=${"x".repeat(5000)}`),
   unsupported_media_type: ({ call }) => call("POST", "/v1/api_apps", "{}", { "content-type": "text/plain" }),
+  rate_limited: async ({ url, slow }) => {
+    await call(`${url}/v1/api_apps`, "GET", { authorization: `Bearer ${slow}` });
+    return call(`${url}/v1/api_apps`, "GET", { authorization: `Bearer ${slow}` });
+  },
   coze_throttled: (stand) => withFault(stand, { code: 4009 }),
   coze_quota: (stand) => withFault(stand, { code: 4028 }),
   headers_too_large: ({ call }) => call("GET", "/v1/api_apps", undefined, { x: "x".repeat(20_000) }),
@@ -75,6 +79,8 @@ const situations: Readonly<Record<Exclude<GatewayErrorName, "internal">, (stand:
     await first;
     return met;
   },
+  authentication_unavailable: async ({ url }) =>
+    call(`${url}/v1/api_apps`, "GET", { authorization: `Bearer ${jwtOf("https://issuer.example")}` }),
   token_unavailable: async ({ startWithoutToken }) => (await startWithoutToken()).call("GET", "/v1/api_apps"),
   coze_timeout: (stand) => withFault(stand, { delay_ms: 60_000 }),
 };
@@ -86,7 +92,7 @@ async function startStand(t: Teardown) {
   const coze = buildSandbox({ tokens: new Map([[token, "all"]]) });
   const url = await coze.listen({ host: "127.0.0.1", port: 0 });
   t.teardown(() => coze.close());
-  const idle = mintKey("idle");
+  const [idle, slow] = [mintKey("idle"), mintKey("slow")];
   const environment = {
     MAX_ATTEMPTS: "1",
     REQUEST_TIMEOUT_MS: "1000",
@@ -95,9 +101,22 @@ async function startStand(t: Teardown) {
     COZE_MAX_QUEUE: "0",
     AUDIT_TIMEOUT_MS: "2000",
   };
-  const gateway = await startGateway(t, url, environment, [{ id: "idle", key: idle, grants: [] }]);
+  const callers = [
+    { id: "idle", key: idle, grants: [] },
+    { id: "slow", key: slow, rateLimits: { read: "1/h" } },
+  ];
+  // Its keys cannot be had.
+  const issuer = { name: "gone", issuer: "https://issuer.example", audiences: ["a"], jwks_uri: "http://127.0.0.1:9/" };
+  const gateway = await startGateway(t, url, environment, callers, [issuer]);
   const startWithoutToken = () => startGateway(t, url, { COZE_TOKEN_FILE: `${gateway.folder}/none` });
-  return { ...gateway, startWithoutToken, coze, idle };
+  return { ...gateway, startWithoutToken, coze, idle, slow };
+}
+
+/** A token in good form that nobody signed. */
+function jwtOf(iss: string): string {
+  const exp = Math.floor(Date.now() / 1000) + 600;
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  return `${part({ alg: "RS256", kid: "k" })}.${part({ iss, aud: "a", sub: "s", exp })}.c2lnbmF0dXJl`;
 }
 
 function withFault({ call, coze }: Stand, fault: Fault): Promise<Met> {

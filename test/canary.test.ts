@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import t, { type Test } from "tap";
 import { loadConfig } from "../src/config/config.ts";
-import { CozeToken } from "../src/coze/token.ts";
+import { CozeToken } from "../src/coze/token/token.ts";
 import { operations } from "../src/operations/registry.ts";
 import type { Fault } from "../src/sandbox/fault.ts";
 import { Secret } from "../src/secret.ts";

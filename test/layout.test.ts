@@ -33,7 +33,7 @@ const layers: readonly (readonly string[])[] = [
   ["src/sandbox"],
   ["src/gateway.ts"],
   ["src/wire.ts"],
-  ["src/inputs.ts"],
+  ["src/inputs.ts", "src/gate.ts"],
   ["src/app.ts"],
   ["src/http"],
   ["src/callers", "src/coze", "src/audit"],
@@ -128,7 +128,7 @@ t.test(
       ([, text]) => codeOf(text).match(/\b(on(Request|Send|Response)|pre[A-Z]\w+): .*/g) ?? [],
     );
     t.ok(routeHooks.length >= 3);
-    for (const hook of routeHooks) t.match(hook, /^onRequest: guard\(\w+, policy\),$/);
+    for (const hook of routeHooks) t.match(hook, /^onRequest: guard\(\w+, gate\),$/);
     t.notMatch(codeOf(sources.get("src/http/guard.ts") ?? ""), /reply|\.send\(/);
   },
 );

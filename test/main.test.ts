@@ -121,16 +121,26 @@ t.test(
       .stdout()
       .split("\n")
       .filter((line) => /^(APP=|curl )/.test(line));
-    t.equal(commands.length, 8);
+    t.equal(commands.length, 14);
     const script = commands.map((command) => `${command}\necho; echo ===`).join("\n");
     const { stdout, stderr } = await promisify(execFile)("bash", ["-c", script]);
-    const shown = stdout.split("===\n").slice(0, 8);
+    const shown = stdout.split("===\n").slice(0, commands.length);
+    const refused = [...program.stdout().matchAll(/^# .*\(403\).*\n(.*)$/gm)].map(([, command]) => command);
+    t.equal(refused.length, 1);
     for (const [index, reply] of shown.entries()) {
-      t.match(reply, /^HTTP\/1\.1 200 OK\r$/m, `${commands[index]} ${stderr}`);
-      // The last one is answered from the audit trail, and shows the logids of the others.
-      t.match(reply, index < 7 ? /^x-tt-logid: \w{34}\r$/m : /"logid":"\w{34}"/);
+      const command = commands[index] ?? "";
+      if (refused.includes(command)) {
+        t.match(reply, /^HTTP\/1.1 403 Forbidden\r$/m, command);
+        continue;
+      }
+      t.match(reply, /^HTTP\/1.1 200 OK\r$/m, `${command} ${stderr}`);
       t.match(reply, /\n\{"code":0,/);
+      // The trail shows the logids of those before it; what the gateway answers by itself has none.
+      if (command.includes("/audit/")) t.match(reply, /"logid":"\w{34}"/);
+      else if (!/\/gateway\/v1\/|dry-run/.test(command)) t.match(reply, /^x-tt-logid: \w{34}\r$/m);
     }
+    const list = shown[commands.findIndex((command) => /-X GET ".*\/v1\/api_apps"/.test(command))];
+    t.match(list, /"items":\[\]/, "one caller does not see the app of the other");
     program.child.kill("SIGINT");
     t.equal(await program.ended(), 0);
     t.equal(events(program).at(-1), "stopped");

@@ -6,7 +6,15 @@ export interface Condition {
   readonly values: readonly (string | number)[];
 }
 
-const columns = ["kind", "request_id", "caller", "operation", "api_app_id", "outcome"] as const;
+const columns = [
+  "kind",
+  "request_id",
+  "caller",
+  "credential_id",
+  "operation",
+  "api_app_id",
+  "outcome",
+] as const;
 
 /**
  * What a page of a filtered list asks of a row of `audit_record`; `true` when it asks nothing.

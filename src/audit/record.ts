@@ -13,6 +13,7 @@ export const auditKinds = [
   "pruned",
   "alive",
   "stopped",
+  "owner",
 ] as const;
 
 /** How what was asked for ended. `failed` is for reads only: they change nothing, so there is no doubt to tell of. */
@@ -21,6 +22,8 @@ export const auditOutcomes = ["done", "refused", "not_sent", "unknown", "failed"
 const streamName = /^[A-Za-z0-9._-]{1,100}$/;
 const word = z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/);
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
+/** Empty means nobody. */
+const ownerId = z.string().regex(/^[A-Za-z0-9_.-]{0,128}$/);
 const month = z.string().regex(/^\d{4}-(0[1-9]|1[0-2])$/);
 const seq = z.int().min(1);
 const place = { stream: z.string().regex(streamName), seq };
@@ -52,7 +55,8 @@ export const auditRecord = z.strictObject({
     .describe(
       "attempt: stored before a change goes to Coze; outcome: how it, or a read, ended; refused: a known caller was " +
         "refused; closed: another process closes an attempt whose own died; opened, alive, stopped: life of the " +
-        "process; repaired: what a crash left in the store; pruned: retention",
+        "process; repaired: what a crash left in the store; pruned: retention; owner: an operator changed who owns a " +
+        "callback app",
     ),
   settled_to: z
     .int()
@@ -60,9 +64,21 @@ export const auditRecord = z.strictObject({
     .describe("Every attempt of this stream up to this seq has its outcome: where to look after a crash"),
   request_id: word.optional(),
   caller: word.optional().describe("Id in the callers file"),
+  subject: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.:/@|+=-]{0,254}$/)
+    .optional()
+    .describe("Subject of the JWT by which the caller was known; absent with a key"),
   credential_id: word.optional().describe("First 16 hex digits of the SHA-256 of the key that was used"),
   operation: word.optional(),
   permission: word.optional().describe("The permission that the operation takes"),
+  rule: z
+    .string()
+    .regex(/^[A-Za-z0-9_.[\]-]{1,160}$/)
+    .optional()
+    .describe("The grant in the callers file that allowed it"),
+  policy_version: word.optional().describe("Version of the callers file that decided"),
+  dry_run: z.literal(true).optional().describe("Only asked what would happen; nothing was to change"),
   api_app_id: z.string().regex(new RegExp(apiAppIdPattern)).optional(),
   event_types: z.array(word).optional(),
   fields: z.array(word).optional().describe("Names of the fields that were sent, never their values"),
@@ -93,6 +109,18 @@ export const auditRecord = z.strictObject({
     .array(link)
     .optional()
     .describe("pruned: the last removed record of each stream, where its chain goes on from"),
+  owner: ownerId
+    .optional()
+    .describe(
+      "Caller that owns api_app_id from this record on: outcome: as it created the app, and if nobody owned it; " +
+        "owner: as an operator says; empty for nobody",
+    ),
+  previous_owner: ownerId
+    .optional()
+    .describe(
+      "owner: who owned api_app_id until then, empty for nobody; when it was somebody else, the record has no effect",
+    ),
+  operator: word.optional().describe("owner: user of the operating system who ran the command"),
   prev_hash: hash.describe("hash of the record before it in the stream; 64 zeros for the first"),
 });
 

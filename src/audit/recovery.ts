@@ -50,10 +50,12 @@ function settledTo(head: StoredRow): number {
 }
 
 function closingOf(attempt: StoredRow) {
-  const { request_id, caller, credential_id, operation, permission, api_app_id, event_types, fields } =
-    recordIn(attempt) ?? ({} as Partial<AuditRecord>);
+  const record = recordIn(attempt) ?? ({} as Partial<AuditRecord>);
+  const { request_id, caller, subject, credential_id, operation, permission, rule, policy_version } = record;
+  const { api_app_id, event_types, fields } = record;
   return {
-    ...{ request_id, caller, credential_id, operation, permission, api_app_id, event_types, fields },
+    ...{ request_id, caller, subject, credential_id, operation, permission, rule, policy_version },
+    ...{ api_app_id, event_types, fields },
     ...now(),
     kind: "closed",
     closes: { stream: attempt.stream, seq: attempt.seq },

@@ -10,11 +10,14 @@ export interface Labels {
   readonly kind: string;
   readonly request_id: string | null;
   readonly caller: string | null;
+  readonly credential_id: string | null;
   readonly operation: string | null;
   readonly api_app_id: string | null;
   readonly outcome: string | null;
   readonly closes_stream: string | null;
   readonly closes_seq: number | null;
+  readonly owner: string | null;
+  readonly previous_owner: string | null;
   /** Of all attempts, without repeats, sorted. */
   readonly logids: readonly string[];
 }
@@ -38,6 +41,7 @@ export interface AuditFilter {
   readonly kind?: AuditKind | undefined;
   readonly request_id?: string | undefined;
   readonly caller?: string | undefined;
+  readonly credential_id?: string | undefined;
   readonly operation?: string | undefined;
   readonly api_app_id?: string | undefined;
   readonly outcome?: AuditOutcome | undefined;
@@ -55,6 +59,24 @@ export interface ChainPoint {
   readonly seq: number;
   /** Absent: before all rows of this stream and seq. */
   readonly position?: number;
+}
+
+/** Who owns a callback app, and the record that says so. */
+export interface AppOwner {
+  readonly api_app_id: string;
+  readonly owner: string;
+  /** Time of the record, in ms since the epoch. */
+  readonly since: number;
+  readonly stream: string;
+  readonly seq: number;
+}
+
+/** A page of the owned apps, by api_app_id (bytes), going up from `after`, which is exclusive. */
+export interface OwnersPage {
+  /** Only what this caller owns. */
+  readonly owner?: string | undefined;
+  readonly after?: string | undefined;
+  readonly limit: number;
 }
 
 /** What retention would remove: whole months, and where the chains of the streams go on from. */
@@ -83,6 +105,13 @@ export interface AuditStore {
   find(filter: AuditFilter, page: Page): Promise<StoredRow[]>;
   /** The next rows in the order of chains, after a point; undefined starts at the beginning. */
   chain(after: ChainPoint | undefined, limit: number): Promise<StoredRow[]>;
+  /**
+   * Who owns these callback apps; what nobody owns is not in the map. It knows all that was stored before, also by
+   * other processes, and costs as much as there are ids, a few hundred at most, however many apps are owned.
+   */
+  ownersOf(apiAppIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** One page of all owned apps. */
+  owners(page: OwnersPage): Promise<AppOwner[]>;
   /** The row with the highest seq of each stream, by stream name. */
   heads(): Promise<StoredRow[]>;
   /** The attempts of a stream with a seq above `settledTo` that no row closes, by seq. */
@@ -104,6 +133,11 @@ export interface AuditStore {
 export interface StoreOptions {
   /** The stream that this process writes; absent: the store is opened for reading, must exist, and is not changed. */
   readonly stream?: string | undefined;
+  /**
+   * For a command that adds a few records: the store must exist, and other processes may write it meanwhile, even an
+   * SQLite store, whose dead streams are then left to them.
+   */
+  readonly beside?: boolean | undefined;
 }
 
 /** What is known of a StoreError besides its message. */
@@ -139,11 +173,14 @@ export function labelsOf(record: AuditRecord): Labels {
     kind: record.kind,
     request_id: record.request_id ?? null,
     caller: record.caller ?? null,
+    credential_id: record.credential_id ?? null,
     operation: record.operation ?? null,
     api_app_id: record.api_app_id ?? null,
     outcome: record.outcome ?? null,
     closes_stream: record.closes?.stream ?? null,
     closes_seq: record.closes?.seq ?? null,
+    owner: record.owner ?? null,
+    previous_owner: record.previous_owner ?? null,
     logids: [...logids].sort(),
   };
 }

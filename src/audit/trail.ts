@@ -7,12 +7,12 @@ import type { AuditKind, AuditOutcome, AuditRecord, Draft } from "./record.ts";
 export type Subject = Required<
   Pick<AuditRecord, "request_id" | "caller" | "credential_id" | "operation" | "permission">
 > &
-  Pick<AuditRecord, "api_app_id" | "event_types" | "fields">;
+  Pick<AuditRecord, "api_app_id" | "event_types" | "fields" | "subject" | "rule" | "policy_version">;
 
-/** How it ended. `api_app_id` is that of an app that was created. */
+/** How it ended. `api_app_id` is that of an app that was created, `owner` the caller that owns it from now on. */
 export type Conclusion = { readonly outcome: AuditOutcome; readonly status: number } & Pick<
   AuditRecord,
-  "error" | "stopped" | "attempts" | "api_app_id"
+  "error" | "stopped" | "attempts" | "api_app_id" | "owner" | "dry_run"
 >;
 
 /** Something that was begun and has to be concluded. */

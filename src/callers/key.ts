@@ -15,6 +15,9 @@ export function mintKey(callerId: string): string {
   return `cgw_${callerId}_${Buffer.concat([random, checksum]).toString("base64url")}`;
 }
 
+/** What every key looks like, wherever it stands in a text: for secret scanners, published as it is here. */
+export const keyPattern = /cgw_[a-z0-9-]{1,63}_[A-Za-z0-9_-]{43}/;
+
 /** Hex SHA-256 of the whole key: the only form in which the callers file knows it. */
 export function hashKey(key: string): string {
   return createHash("sha256").update(key).digest("hex");
@@ -28,4 +31,14 @@ export function callerOfKey(key: string): string | undefined {
   // The last character has two bits more than the bytes need; only one way of writing them is the key.
   if (!match || bytes.toString("base64url") !== secret) return undefined;
   return bytes.readUInt32BE(28) === crc32(bytes.subarray(0, 28), crc32(callerId)) ? callerId : undefined;
+}
+
+/** What stands for a key in log and audit trail: the first 16 hex digits of its hash. */
+export function keyCredentialId(sha256: string): string {
+  return sha256.slice(0, 16);
+}
+
+/** What stands for the subject of an issuer, as the callers file names it, in log and audit trail. */
+export function subjectCredentialId(issuer: string, subject: string): string {
+  return keyCredentialId(createHash("sha256").update(`${issuer}\n${subject}`).digest("hex"));
 }

@@ -5,18 +5,25 @@ import { type Policy, parsePolicy } from "../callers/policy.ts";
 import { type Config, ConfigError, loadConfig, storeConfigOf } from "../config/config.ts";
 import { variables } from "../config/variables.ts";
 import { WatchedFile } from "../config/watched-file.ts";
-import { CozeToken } from "../coze/token.ts";
-import { maxCallersFileBytes } from "../inputs.ts";
+import { openKeyFile } from "../coze/token/oauth-key.ts";
+import { CozeToken } from "../coze/token/token.ts";
+import { maxCallersFileBytes } from "../callers/watched-callers.ts";
 import { Secret } from "../secret.ts";
-import type { Terminal } from "./command.ts";
+import { type Terminal, UsageError } from "./command.ts";
+import { explainAccess, explainFlags } from "./explain.ts";
 
 /**
- * `check`: reads everything that `serve` would, by the same rules, and prints what it would run with, secrets as
- * `[redacted]`. Only in one thing it is stricter: `serve` waits for a token file that cannot be used yet.
+ * `check [--explain ...]`: reads everything that `serve` would, by the same rules, and prints what it would run with, secrets as
+ * `[redacted]`. Only in one thing it is stricter: `serve` waits for a token file or key file that cannot be used yet.
  * @throws {ConfigError} with every mistake of environment, callers file, token and audit store.
  */
-export async function check(args: readonly string[], { environment, out }: Terminal): Promise<undefined> {
-  parseArgs({ args: [...args], options: {} });
+export async function check(args: readonly string[], terminal: Terminal): Promise<undefined> {
+  const { values } = parseArgs({ args: [...args], options: explainFlags });
+  const { explain: wantsExplanation, ...asked } = values;
+  if (wantsExplanation) return explainAccess(asked, terminal);
+  const [flag] = Object.keys(asked);
+  if (flag !== undefined) throw new UsageError(`--${flag} goes with --explain`);
+  const { environment, out } = terminal;
   const problems: string[] = [];
   const config = readEnvironment(environment, problems);
   await readToken(environment, problems);
@@ -52,14 +59,25 @@ async function readStore(config: Config, problems: string[]): Promise<void> {
   }
 }
 
-type Readable = Readonly<Partial<Record<"COZE_TOKEN" | "COZE_TOKEN_FILE" | "CALLERS_FILE", string>>>;
+type Readable = Readonly<
+  Partial<Record<"COZE_TOKEN" | "COZE_TOKEN_FILE" | "COZE_OAUTH_PRIVATE_KEY_FILE" | "CALLERS_FILE", string>>
+>;
 
-async function readToken({ COZE_TOKEN: value, COZE_TOKEN_FILE: file }: Readable, problems: string[]) {
+/** Nothing is minted: that would count at Coze. */
+async function readToken(
+  { COZE_TOKEN: value, COZE_TOKEN_FILE: file, COZE_OAUTH_PRIVATE_KEY_FILE: keyFile }: Readable,
+  problems: string[],
+) {
   const note = (what: string, error: Error) => void problems.push(`${what}: ${error.message}`);
   if (value) await CozeToken.open({ value: new Secret(value) }).catch((error) => note("COZE_TOKEN", error));
+  if (keyFile) {
+    const key = await openKeyFile(keyFile);
+    key.close();
+    if (key.trouble) note(`COZE_OAUTH_PRIVATE_KEY_FILE ${keyFile}`, key.trouble);
+  }
   if (!file) return;
   const token = await CozeToken.open({ file });
-  token.close();
+  await token.close();
   if (token.trouble) note(`COZE_TOKEN_FILE ${file}`, token.trouble);
 }
 

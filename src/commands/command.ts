@@ -5,6 +5,8 @@ export interface Terminal {
   readonly isTTY: boolean;
   /** Prints; what it may give can be waited for by those who print much. */
   readonly out: (text: string) => void | Promise<void>;
+  /** All of standard input, for what must not stand on a command line. */
+  readonly input?: () => Promise<string>;
 }
 
 /** What a command leaves running, and how to stop it. */
@@ -22,5 +24,13 @@ export class UsageError extends Error {
   constructor(message: string) {
     super(message);
     this.name = "UsageError";
+  }
+}
+
+/** A command that came to a bad end after it has printed what it had to say; the message is one line for a person. */
+export class CommandFailure extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "CommandFailure";
   }
 }

@@ -5,16 +5,23 @@ import { pino } from "pino";
 import { build } from "../app.ts";
 import { StoreConnection } from "../audit/connection.ts";
 import { StoreError } from "../audit/store.ts";
+import { Issuers } from "../callers/jwt/issuers.ts";
+import { keyLifeOf } from "../callers/key-life.ts";
 import { emptyPolicy } from "../callers/policy.ts";
 import { variables } from "../config/variables.ts";
-import { CozeToken } from "../coze/token.ts";
+import { CozeToken } from "../coze/token/token.ts";
 import { Secret } from "../secret.ts";
 import { wire } from "../wire.ts";
 import type { Terminal } from "./command.ts";
 
 /** What a gateway that only describes itself is told: nobody may call, it is not stopping, and nothing is recorded. */
 export const idle = {
-  policy: () => emptyPolicy,
+  callers: {
+    policy: () => emptyPolicy,
+    issuers: new Issuers(),
+    issuersInTrouble: () => 0,
+    keyLife: () => keyLifeOf([], Date.now()),
+  },
   draining: () => false,
   stream: "none",
   connection: new StoreConnection(() => Promise.reject(new StoreError("there is no store"))),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { DestinationStream } from "pino";
 import { type Config, ConfigError, loadConfig } from "../config/config.ts";
+import { variables } from "../config/variables.ts";
 import { type Gateway, openGateway } from "../gateway.ts";
 import { standardOutput } from "../telemetry/logger.ts";
 import { version } from "../wire.ts";
@@ -65,8 +66,8 @@ async function serveSandbox(terminal: Terminal, destination: DestinationStream):
 }
 
 function refuseRealCoze(environment: NodeJS.ProcessEnv): void {
-  const clashing = ["COZE_BASE_URL", "COZE_TOKEN", "COZE_TOKEN_FILE", "CALLERS_FILE"].filter(
-    (name) => environment[name],
+  const clashing = Object.keys(variables.shape).filter(
+    (name) => environment[name] && /^(COZE_(BASE_URL|TOKEN|TOKEN_FILE|OAUTH_\w+)|CALLERS_FILE)$/.test(name),
   );
   if (clashing.length === 0) return;
   throw new ConfigError([

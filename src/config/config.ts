@@ -1,5 +1,6 @@
 import type * as z from "zod";
 import type { StoreUrl } from "./store-url.ts";
+import { type TokenConfig, tokenContradictions, tokenVariables } from "./token-variables.ts";
 import { variables } from "./variables.ts";
 
 /** The configuration in force; frozen, and safe to print. */
@@ -78,6 +79,22 @@ export function storeConfigOf(config: z.output<typeof storeVariables>): StoreCon
   };
 }
 
+/**
+ * Reads only what concerns the Coze token, for `token status`, which needs neither callers nor an audit store.
+ * @throws {ConfigError} naming every mistake.
+ */
+export function loadTokenConfig(environment: NodeJS.ProcessEnv): TokenConfig {
+  const given = presentIn(environment);
+  const { data, error } = tokenVariables.safeParse(given);
+  const problems = [
+    ...misspelt(given, /^COZE_(TOKEN|OAUTH)/),
+    ...(error?.issues ?? []).map((issue) => `${issue.path.join(".")}: ${issue.message}`),
+    ...(data ? tokenContradictions(data) : []),
+  ];
+  if (!data || problems.length > 0) throw new ConfigError(problems);
+  return data;
+}
+
 function presentIn(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ""));
 }
@@ -91,15 +108,7 @@ function misspelt(given: NodeJS.ProcessEnv, prefix: RegExp): string[] {
 }
 
 function contradictions(config: Config): string[] {
-  const problems: string[] = [];
-  if (config.COZE_TOKEN && config.COZE_TOKEN_FILE) {
-    problems.push("COZE_TOKEN, COZE_TOKEN_FILE: set one of them, not both");
-  }
-  if (!config.COZE_TOKEN && !config.COZE_TOKEN_FILE) {
-    problems.push(
-      "COZE_TOKEN_FILE: missing; name the file that holds the Coze token (or COZE_TOKEN in development)",
-    );
-  }
+  const problems = tokenContradictions(config);
   if (!config.CALLERS_FILE) {
     problems.push("CALLERS_FILE: missing; without it nobody could call (see `keys new`)");
   }
@@ -112,6 +121,7 @@ function contradictions(config: Config): string[] {
   if (config.AUDIT_STORE_PASSWORD_FILE && config.AUDIT_STORE.kind === "sqlite") {
     problems.push("AUDIT_STORE_PASSWORD_FILE: an SQLite store has no password; unset it");
   }
+  problems.push(...rateLimitContradictions(config));
   const { protocol, hostname } = new URL(config.COZE_BASE_URL);
   if (
     protocol === "http:" &&
@@ -121,6 +131,23 @@ function contradictions(config: Config): string[] {
     problems.push(
       "COZE_BASE_URL: http:// would send the token in clear; use https:// or set COZE_ALLOW_HTTP=true",
     );
+  }
+  return problems;
+}
+
+function rateLimitContradictions(config: Config): string[] {
+  const { RATE_LIMIT_STORE: store, RATE_LIMIT_STORE_PASSWORD_FILE: passwordFile } = config;
+  if (store === "memory") {
+    return passwordFile ? ["RATE_LIMIT_STORE_PASSWORD_FILE: memory has no password; unset it"] : [];
+  }
+  const problems: string[] = [];
+  if (config.RATE_LIMIT_REPLICAS === undefined) {
+    problems.push(
+      "RATE_LIMIT_REPLICAS: missing; while RATE_LIMIT_STORE is away, each replica keeps to its part of the limits",
+    );
+  }
+  if (passwordFile && store.hasPassword) {
+    problems.push("RATE_LIMIT_STORE, RATE_LIMIT_STORE_PASSWORD_FILE: give the password in one, not in both");
   }
   return problems;
 }

@@ -1,5 +1,7 @@
 import * as z from "zod";
 import { Secret } from "../secret.ts";
+import { parseRate } from "./rate.ts";
+import { RateLimitStoreUrl } from "./rate-limit-store-url.ts";
 import { StoreUrl } from "./store-url.ts";
 
 const wholeNumber = (least: number, most: number) =>
@@ -42,6 +44,37 @@ export const variables = z.object({
     .transform((value) => new Secret(value))
     .optional()
     .describe("The Coze token itself, for development"),
+  COZE_OAUTH_APP_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,128}$/, "must be the id of the OAuth app")
+    .optional()
+    .describe("OAuth app that mints the token by Coze's JWT flow; in place of COZE_TOKEN_FILE"),
+  COZE_OAUTH_KEY_ID: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,256}$/, "must be the fingerprint of the public key")
+    .optional()
+    .describe("Fingerprint of the app's public key, as Coze shows it"),
+  COZE_OAUTH_PRIVATE_KEY_FILE: path
+    .optional()
+    .describe("File with the app's private key (PEM), read anew for each token"),
+  COZE_OAUTH_ACCOUNT_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,128}$/, "must be an account's id")
+    .optional()
+    .describe("Mints for this account (owner's UID or organisation id)"),
+  COZE_OAUTH_ENTERPRISE_ID: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,128}$/, "must be an enterprise's id")
+    .optional()
+    .describe("Mints for this enterprise"),
+  COZE_OAUTH_DURATION_SECONDS: count(900, 86_399, 3_600).describe(
+    "Life of a minted token; it is renewed at 80 % of it",
+  ),
+  COZE_MAX_RATE: wholeNumber(1, 100_000)
+    .optional()
+    .describe(
+      "Most calls a second to Coze, of all replicas together, shared fairly between callers; unset: no limit",
+    ),
   COZE_MAX_CONNECTIONS: count(1, 10_000, 128).describe(
     "Most calls under way at Coze at one time, each on a connection of its own",
   ),
@@ -63,6 +96,27 @@ export const variables = z.object({
   AUDIT_RETENTION_DAYS: wholeNumber(1, 36_500)
     .optional()
     .describe("Months of the audit trail that ended this many days ago are removed; unset keeps all"),
+  RATE_LIMIT_READ: rate("100/s").describe(
+    "Reads that each caller may make, such as `100/s`, `600/m` or `unlimited`",
+  ),
+  RATE_LIMIT_WRITE: rate("20/s").describe("Changes that each caller may make, but for the destructive ones"),
+  RATE_LIMIT_DESTRUCTIVE: rate("5/s").describe("Deletions and unsubscriptions that each caller may make"),
+  RATE_LIMIT_UNAUTHENTICATED: rate("20/s").describe(
+    "Failed authentications from one address, above which it is refused unread",
+  ),
+  RATE_LIMIT_STORE: z
+    .string()
+    .default("memory")
+    .transform(toRateLimitStore)
+    .describe("Where the limits are counted: `memory`, or `redis://user@host:6379/0` shared by all replicas"),
+  RATE_LIMIT_STORE_PASSWORD_FILE: path
+    .optional()
+    .describe("File with the password of the Redis or Valkey server, read at each connection"),
+  RATE_LIMIT_REPLICAS: wholeNumber(1, 1_000)
+    .optional()
+    .describe(
+      "Replicas that share the limits: each keeps to its part while Redis is away, and of COZE_MAX_RATE always",
+    ),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error")
     .default("info")
@@ -75,9 +129,25 @@ export const variables = z.object({
   DRAIN_DELAY_MS: count(0, 300_000, 5_000).describe("Time to keep serving after SIGTERM, not ready any more"),
 });
 
+function rate(fallback: string) {
+  return z
+    .string()
+    .default(fallback)
+    .transform((text, context) => made(() => parseRate(text), context));
+}
+
+function toRateLimitStore(text: string, context: z.RefinementCtx): RateLimitStoreUrl | "memory" {
+  return text === "memory" ? text : made(() => new RateLimitStoreUrl(text), context);
+}
+
 function toStoreUrl(text: string, context: z.RefinementCtx): StoreUrl {
+  return made(() => new StoreUrl(text), context);
+}
+
+/** What a constructor makes of a text; what it throws becomes the variable's mistake. */
+function made<T>(make: () => T, context: z.RefinementCtx): T {
   try {
-    return new StoreUrl(text);
+    return make();
   } catch (error) {
     context.addIssue({ code: "custom", message: (error as Error).message });
     return z.NEVER;

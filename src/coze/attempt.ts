@@ -2,7 +2,7 @@ import { type Operation, type OperationInput, requestTarget } from "../operation
 import { type AttemptResult, classify } from "./classify.ts";
 import type { CozeClient, ExchangeRequest } from "./exchange.ts";
 import type { Exchange } from "./reply-collector.ts";
-import type { CozeToken, TokenUse } from "./token.ts";
+import type { CozeToken, TokenUse } from "./token/token.ts";
 
 /** What one attempt is made with. */
 export interface AttemptOptions {

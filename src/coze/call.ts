@@ -1,16 +1,27 @@
 import type { Operation, OperationInput } from "../operation.ts";
 import type { Admission } from "./admission.ts";
 import { attempt, requestOf } from "./attempt.ts";
-import { type AttemptRecord, type CallResult, conclude, type RetryNotice, recordOf } from "./call-result.ts";
+import {
+  type AttemptRecord,
+  type CallResult,
+  conclude,
+  type Halt,
+  type RetryNotice,
+  recordOf,
+} from "./call-result.ts";
 import type { AttemptResult } from "./classify.ts";
-import type { CozeClient } from "./exchange.ts";
+import type { CozeClient, ExchangeRequest } from "./exchange.ts";
 import { pause } from "./pause.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import { decideRetry } from "./retry-policy.ts";
-import type { CozeToken } from "./token.ts";
+import type { CozeToken, TokenUse } from "./token/token.ts";
 
 /** What one call is made under. */
 export interface CallContext {
+  /** Id of the caller, between whom turns at Coze are shared. */
+  readonly caller: string;
+  /** The caller's share, relative to those of others; above 0. */
+  readonly weight: number;
   /** When the time for the whole call is over, on the clock of `performance.now()`. */
   readonly deadlineAt: number;
   readonly acceptLanguage: string | undefined;
@@ -49,6 +60,11 @@ export class CozeApi {
     return this.#underWay.size;
   }
 
+  /** The request that a call would send, without the token. */
+  preview(operation: Operation, input: OperationInput, acceptLanguage: string | undefined): ExchangeRequest {
+    return requestOf(operation, input, this.#parts.userAgent, acceptLanguage);
+  }
+
   /** Makes one call with as many attempts as the policy allows; never later than the deadline, never rejects. */
   call(operation: Operation, input: OperationInput, context: CallContext): Promise<CallResult> {
     const result = this.#call(operation, input, context).finally(() => this.#underWay.delete(result));
@@ -63,27 +79,27 @@ export class CozeApi {
 
   async #call(operation: Operation, input: OperationInput, context: CallContext): Promise<CallResult> {
     const { client, token, admission, budget, maxAttempts, userAgent, onAttempt } = this.#parts;
-    const { deadlineAt, signal } = context;
+    const { caller, weight, deadlineAt, signal } = context;
     const request = requestOf(operation, input, userAgent, context.acceptLanguage);
     const [timeoutMs, leastMs] = this.#attemptTimes(operation, remaining(deadlineAt));
     const attempts: AttemptRecord[] = [];
     let last: AttemptResult | undefined;
     let mayHaveActed = false;
     let retry: RetryNotice | undefined;
-    let tokenRetried = false;
+    /** The use of the token that Coze rejected, once the call is repeated for it. */
+    let rejected: TokenUse | undefined;
     budget.deposit();
     for (;;) {
       const halt =
-        token.generation === 0
-          ? ({ stopped: "no_token", error: "token_unavailable" } as const)
-          : await admission.enter({ deadlineAt, leastMs, signal });
+        (await this.#tokenHalt(context)) ??
+        (await admission.enter({ caller, weight, deadlineAt, leastMs, signal }));
       if (halt) {
         if (retry?.charged) budget.refund();
         return conclude(operation, { attempts, last, mayHaveActed, stopped: halt.stopped, halt });
       }
       if (retry) context.onRetry(retry);
       const startedAt = performance.now();
-      const use = token.use();
+      const use = token.use(rejected);
       last = await attempt(request, {
         client,
         token,
@@ -103,7 +119,8 @@ export class CozeApi {
       // Nobody waits for this call any more, so nothing is to be said of Coze or decided.
       if (signal?.aborted && last.class !== "ok")
         return conclude(operation, { attempts, last, mayHaveActed, stopped: "caller_gone" });
-      if (last.class === "token_rejected") await waitAtMost(token.refresh(), remaining(deadlineAt));
+      if (last.class === "ok") token.accepted(use);
+      if (last.class === "token_rejected") await waitAtMost(token.rejected(use), remaining(deadlineAt));
       const decision = decideRetry({
         idempotency: operation.idempotency,
         result: last,
@@ -111,8 +128,8 @@ export class CozeApi {
         maxAttempts,
         remainingMs: remaining(deadlineAt),
         leastMs,
-        newerToken: token.generation > use.generation,
-        tokenRetried,
+        otherToken: token.hasOther(use, last.class === "refused"),
+        tokenRetried: rejected !== undefined,
         budgetLeft: budget.canWithdraw,
         random: Math.random(),
       });
@@ -120,10 +137,19 @@ export class CozeApi {
         return conclude(operation, { attempts, last, mayHaveActed, stopped: decision.reason });
       const { charged, reason, waitMs } = decision;
       if (charged) budget.withdraw();
-      tokenRetried ||= last.class === "token_rejected" || last.class === "refused";
+      if (last.class === "token_rejected" || last.class === "refused") rejected = use;
       retry = { ...record, reason, charged, next_wait_ms: Math.round(waitMs) };
       await pause(waitMs, signal);
     }
+  }
+
+  /** While no token is usable: waits for one that is on its way; why the call cannot go on, when none came. */
+  async #tokenHalt({ deadlineAt, signal }: CallContext): Promise<Halt | undefined> {
+    const { token } = this.#parts;
+    if (token.usable) return undefined;
+    await waitAtMost(token.awaited(), remaining(deadlineAt), signal);
+    if (signal?.aborted) return { stopped: "caller_gone", error: "coze_unavailable" };
+    return token.usable ? undefined : { stopped: "no_token", error: "token_unavailable" };
   }
 
   /** Time for one attempt, and the least that is worth one; never more than half of a call whose time is short. */
@@ -140,8 +166,9 @@ function remaining(deadlineAt: number): number {
   return Math.max(0, deadlineAt - performance.now());
 }
 
-async function waitAtMost(work: Promise<void>, ms: number): Promise<void> {
+async function waitAtMost(work: Promise<void>, ms: number, signal?: AbortSignal): Promise<void> {
   const timeout = new AbortController();
-  await Promise.race([work, pause(ms, timeout.signal)]);
+  const ended = signal ? AbortSignal.any([timeout.signal, signal]) : timeout.signal;
+  await Promise.race([work, pause(ms, ended)]);
   timeout.abort();
 }

@@ -32,7 +32,8 @@ export function parseEnvelope(body: Buffer): Envelope | undefined {
   };
 }
 
-function parseObject(body: Buffer): Record<string, unknown> | undefined {
+/** The JSON object that the bytes are; undefined when they are not UTF-8, not JSON or something else. */
+export function parseObject(body: Buffer): Record<string, unknown> | undefined {
   if (!isUtf8(body)) return undefined;
   try {
     const value: unknown = JSON.parse(body.toString());

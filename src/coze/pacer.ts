@@ -1,104 +1,61 @@
-/** Sends a second below which throttling cannot push, so that recovery is noticed. */
-const leastRate = 1;
-/** Sends a second that are added for each second without throttling. */
-const increase = 10;
-/** However long Coze asks for, it is asked again after this many ms: one odd hint must not stop the gateway for days. */
-const mostCoolDownMs = 60_000;
-/** Without throttling for this long, in ms, the brake is off again. */
-const forgetAfterMs = 30_000;
+import type { Brake } from "./brake.ts";
 
-/** A turn to send: how long to wait for it, and how far it put off the next one; ms. */
-export interface Turn {
-  readonly waitMs: number;
-  readonly stepMs: number;
-}
+/** ms by which turns may be early, so that a burst is no more than one send and a tenth of what goes in a second. */
+const burstMs = 100;
 
 /**
- * The brake that all calls to Coze share: nothing is sent during a cool-down that Coze asked for, and after each
- * throttling the send rate is halved, then grows again by a fixed step a second (AIMD; FAULTS 15 and 16). It only
- * reckons; times are monotonic ms given by the caller, and who reserves a turn waits by itself.
+ * When the next call may go to Coze: spaces the sends by the rate that is configured or that the brake leaves,
+ * whichever is lower, with a small burst after a lull (a token bucket, kept as the time at which it is full). It only
+ * reckons; times are monotonic ms given by the caller.
  */
 export class Pacer {
-  /** Sends a second; undefined while the brake is off. */
-  #rate: number | undefined;
-  #rateChangedAt = 0;
-  #halvedAt = 0;
-  #throttledAt = 0;
-  #nextTurnAt = 0;
-  #coolUntil = 0;
-  #hintedUntil = 0;
-  #windowStart = 0;
-  #sentInWindow = 0;
-  #lastWindowRate = 0;
+  readonly #brake: Brake;
+  readonly #mostRate: number;
+  #fullAt = 0;
 
-  /** Sends a second that are allowed now; infinite while the brake is off. */
-  get rate(): number {
-    return this.#rate ?? Number.POSITIVE_INFINITY;
+  /** @param mostRate sends a second, however well Coze takes them; infinite: no limit but the brake's. */
+  constructor(brake: Brake, mostRate = Number.POSITIVE_INFINITY) {
+    this.#brake = brake;
+    this.#mostRate = mostRate;
   }
 
-  /** ms for which nothing is sent, because Coze asked for it. */
-  coolDownMs(now: number): number {
-    return Math.max(0, this.#coolUntil - now);
+  /** Sends a second that are allowed now. */
+  rate(now: number): number {
+    return Math.min(this.#mostRate, this.#brake.rate(now));
   }
 
-  /**
-   * Reserves the next turn to send.
-   * @param mostWaitMs turns later than this are not reserved.
-   * @returns undefined when the turn would come too late.
-   */
-  reserve(now: number, mostWaitMs: number): Turn | undefined {
-    this.#recover(now);
-    const turnAt = Math.max(now, this.#coolUntil, this.#rate === undefined ? 0 : this.#nextTurnAt);
-    if (turnAt - now > mostWaitMs) return undefined;
-    const stepMs = 1000 / this.rate;
-    this.#nextTurnAt = turnAt + stepMs;
-    return { waitMs: turnAt - now, stepMs };
-  }
-
-  /** Gives a turn back that is not used, so that the ones still to be reserved come earlier. */
-  giveBack({ stepMs }: Turn): void {
-    this.#nextTurnAt -= stepMs;
-  }
-
-  /** Counts a send: from these the rate is taken when Coze throttles for the first time. */
-  sent(now: number): void {
-    if (now - this.#windowStart >= 1000) {
-      this.#lastWindowRate = now - this.#windowStart < 2000 ? this.#sentInWindow : 0;
-      this.#windowStart = now;
-      this.#sentInWindow = 0;
-    }
-    this.#sentInWindow += 1;
-  }
-
-  /** ms that a caller should wait: as long as Coze asks for, even where the gateway itself asks again before. */
+  /** ms until a call may go. */
   waitMs(now: number): number {
-    if (this.#coolUntil > now) return this.#hintedUntil - now;
-    return Math.max(0, this.#rate === undefined ? 0 : this.#nextTurnAt - now);
+    return this.turnMs(1, now);
   }
 
-  /** Coze throttled a call; with a hint nobody sends before it has passed. */
+  /** ms until so many calls may have gone, this one the last of them; an estimate beyond the first. */
+  turnMs(turn: number, now: number): number {
+    if (this.rate(now) === Number.POSITIVE_INFINITY) return 0;
+    const before = turn - 1;
+    const takesMs = Math.max((1000 * before) / this.#mostRate, this.#brake.msFor(before, now));
+    return Math.max(0, Math.max(this.#fullAt - now, 0) + takesMs - burstMs);
+  }
+
+  /** ms after which it is worth asking again, for the caller whose turn that would be. */
+  retryAfterMs(turn: number, now: number): number {
+    return Math.max(this.#brake.hintMs(now), this.turnMs(turn, now));
+  }
+
+  /** Whether it is Coze's throttling that holds calls up, more than the configured rate. */
+  isThrottled(now: number): boolean {
+    return this.#brake.coolDownMs(now) > 0 || this.#brake.rate(now) < this.#mostRate;
+  }
+
+  /** Counts a call that goes now. */
+  sent(now: number): void {
+    this.#fullAt = Math.max(this.#fullAt, now) + 1000 / this.rate(now);
+    this.#brake.sent(now);
+  }
+
+  /** Coze throttled a call: the brake is put on, and what was saved up for a burst is gone. */
   throttled(now: number, retryAfterMs: number | undefined): void {
-    this.#recover(now);
-    this.#hintedUntil = Math.max(this.#hintedUntil, now + (retryAfterMs ?? 0));
-    this.#coolUntil = Math.max(this.#coolUntil, now + Math.min(retryAfterMs ?? 0, mostCoolDownMs));
-    this.#throttledAt = now;
-    // Many calls under way are told the same thing at once; the rate is halved once for all of them.
-    if (this.#rate !== undefined && now - this.#halvedAt < 1000) return;
-    const current = this.#rate ?? Math.max(this.#lastWindowRate, this.#sentInWindow);
-    this.#rate = Math.max(leastRate, current / 2);
-    this.#rateChangedAt = now;
-    this.#halvedAt = now;
-  }
-
-  #recover(now: number): void {
-    if (this.#rate === undefined) return;
-    if (now - this.#throttledAt > forgetAfterMs && now > this.#coolUntil) {
-      this.#rate = undefined;
-      return;
-    }
-    const seconds = Math.floor((now - Math.max(this.#rateChangedAt, this.#coolUntil)) / 1000);
-    if (seconds < 1) return;
-    this.#rate += seconds * increase;
-    this.#rateChangedAt = Math.max(this.#rateChangedAt, this.#coolUntil) + seconds * 1000;
+    this.#brake.throttled(now, retryAfterMs);
+    this.#fullAt = Math.max(this.#fullAt, now + this.#brake.coolDownMs(now) + burstMs);
   }
 }

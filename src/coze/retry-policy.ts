@@ -29,8 +29,8 @@ export interface RetryFacts {
   readonly remainingMs: number;
   /** Less time than this is not worth an attempt. */
   readonly leastMs: number;
-  /** Whether a token came since the attempt took its own. */
-  readonly newerToken: boolean;
+  /** Whether a repeat would use another token than the attempt did. */
+  readonly otherToken: boolean;
   /** Whether the call was already repeated because of its token. */
   readonly tokenRetried: boolean;
   /** Whether the retry budget can pay for one more. */
@@ -62,19 +62,19 @@ export function decideRetry(facts: RetryFacts): RetryDecision {
   if (rejected && facts.tokenRetried) return stop("token_retried");
   if (attempts >= facts.maxAttempts) return stop("attempts_used_up");
   // Not Coze's trouble, and no burden to it: what never reached it, what met a connection that was being closed, and
-  // the one try with a token that it has not seen.
+  // the one try with another token.
   const stale = result.failure === "stale";
-  const charged = !(result.class === "not_sent" || stale || (rejected && facts.newerToken));
+  const charged = !(result.class === "not_sent" || stale || (rejected && facts.otherToken));
   if (charged && !facts.budgetLeft) return stop("budget_empty");
   const mostWaitMs = facts.remainingMs - facts.leastMs;
   if (mostWaitMs <= 0 || (result.retryAfterMs ?? 0) > mostWaitMs) return stop("no_time_left");
   const waitMs = rejected || stale ? 0 : Math.min(mostWaitMs, backoff(result, attempts, facts.random));
-  return { retry: true, waitMs, charged, reason: result.class === "refused" ? "newer_token" : result.class };
+  return { retry: true, waitMs, charged, reason: result.class === "refused" ? "other_token" : result.class };
 }
 
-/** A permission that was missing may be there with a token that the attempt did not have yet. */
-function lackedPermission({ result, newerToken }: RetryFacts): boolean {
-  return result.class === "refused" && result.code === permissionMissingCode && newerToken;
+/** A permission that was missing may be there with another token. */
+function lackedPermission({ result, otherToken }: RetryFacts): boolean {
+  return result.class === "refused" && result.code === permissionMissingCode && otherToken;
 }
 
 /** Full jitter: anything up to a bound that doubles; on top of Coze's own hint when there is one. */

@@ -1,5 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import type { Conclusion, Subject } from "../audit/trail.ts";
+import type { Caller } from "../callers/callers-file.ts";
+import { nameOf } from "../callers/grants.ts";
 import type { Credential } from "../callers/policy.ts";
 import type { CallResult } from "../coze/call-result.ts";
 import { type GatewayError, gatewayErrors } from "../errors.ts";
@@ -12,10 +14,14 @@ const appIdRule = new RegExp(apiAppIdPattern);
 /** Who asks for what; an app id that is none is left out, as everything is that did not pass a rule. */
 export function subjectOf(action: Action, request: FastifyRequest, credential: Credential): Subject {
   const { api_app_id } = request.params as { api_app_id?: string };
+  const rule = nameOf(request.rules);
   return {
     request_id: request.id,
     caller: credential.caller.id,
-    credential_id: credential.hash.toString("hex").slice(0, 16),
+    credential_id: credential.id,
+    ...(credential.subject !== undefined && { subject: credential.subject }),
+    ...(rule !== undefined && { rule }),
+    ...(request.policyVersion !== undefined && { policy_version: request.policyVersion }),
     operation: action.id,
     permission: action.permission,
     ...appIn(api_app_id),
@@ -39,20 +45,30 @@ export function subjectWithInput(subject: Subject, { body }: OperationInput): Su
   };
 }
 
-/** How a forwarded call ended. */
-export function conclusionOf(operation: Operation, result: CallResult): Conclusion {
-  const { error, last, outcome, attempts, stopped } = result;
-  const failure = isMutating(operation) ? outcome : "failed";
-  const created = operation.createsApp && last?.body ? createdAppId(last.body) : undefined;
+/**
+ * How a forwarded call ended.
+ * @param caller owns an app that was created.
+ * @param hidden is answered in place of a success that cannot be shown.
+ */
+export function conclusionOf(
+  operation: Operation,
+  { error, last, outcome, attempts, stopped }: CallResult,
+  caller: Caller,
+  hidden?: GatewayError,
+): Conclusion {
+  const failure = isMutating(operation) ? (outcome ?? "unknown") : "failed";
+  const failed = error !== undefined || (hidden !== undefined && !isMutating(operation));
+  const word = error ?? hidden?.error;
+  const created = operation.reach === "new_app" && last?.body ? createdAppId(last.body) : undefined;
   return {
-    outcome: error === undefined ? "done" : (failure ?? "unknown"),
-    status: error === undefined ? 200 : gatewayErrors[error].status,
-    error,
+    outcome: failed ? failure : "done",
+    status: word === undefined ? 200 : gatewayErrors[word].status,
+    error: word,
     stopped,
     attempts: attempts.map(({ attempt, class: ended, status, code, logid, ms }) => {
       return { attempt, class: ended, status, code, logid, ms };
     }),
-    ...(created !== undefined && { api_app_id: created }),
+    ...(created !== undefined && { api_app_id: created, owner: caller.id }),
   };
 }
 

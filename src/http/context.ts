@@ -2,11 +2,19 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { AuthenticationError } from "../callers/authenticate.ts";
+import type { Rule } from "../callers/grants.ts";
 import type { Credential } from "../callers/policy.ts";
+import type { RateVerdict } from "../callers/rate-limit/verdict.ts";
 import type { CallResult } from "../coze/call-result.ts";
 import { GatewayError, type GatewayErrorName, type Outcome } from "../errors.ts";
-import type { Action } from "../operation.ts";
+import type { Action, RateClass } from "../operation.ts";
 import { redactCredentials } from "../telemetry/logger.ts";
+
+/** One use of a caller's rate limit. */
+export interface RateUse {
+  readonly rateClass: RateClass;
+  readonly verdict: RateVerdict;
+}
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -16,6 +24,12 @@ declare module "fastify" {
     remoteAddress: string;
     /** Who calls, and by which key; undefined until that is proved. */
     credential: Credential | undefined;
+    /** Version of the callers file that it was held against. */
+    policyVersion: string | undefined;
+    /** What was left of the caller's limit. */
+    rate: RateUse | undefined;
+    /** The grants that let the request pass; none where none is needed. */
+    rules: readonly Rule[] | undefined;
     /** Why the credential was refused. */
     refused: AuthenticationError | undefined;
     /** The forwarded call, once it is over. */
@@ -54,6 +68,9 @@ export function addContext(app: FastifyInstance): void {
   app.decorateRequest("startedAt", 0);
   app.decorateRequest("remoteAddress", "");
   app.decorateRequest("credential", undefined);
+  app.decorateRequest("policyVersion", undefined);
+  app.decorateRequest("rate", undefined);
+  app.decorateRequest("rules", undefined);
   app.decorateRequest("refused", undefined);
   app.decorateRequest("call", undefined);
   app.decorateRequest("failure", undefined);

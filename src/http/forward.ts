@@ -1,35 +1,51 @@
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from "fastify";
 import type { AuditTrail } from "../audit/trail.ts";
+import { authorizeInput, type OwnersOf } from "../callers/authorize.ts";
 import type { CozeApi } from "../coze/call.ts";
 import type { CallResult } from "../coze/call-result.ts";
-import { GatewayError, type GatewayErrorName, gatewayErrors } from "../errors.ts";
+import { GatewayError } from "../errors.ts";
 import { isMutating, type Operation, type OperationInput } from "../operation.ts";
-import { redactCredentials } from "../telemetry/logger.ts";
 import { conclusionOf, subjectOf, subjectWithInput } from "./audited.ts";
+import { dryRunReply, isDryRun } from "./dry-run.ts";
+import { callOf, failureOf, withheld } from "./failure.ts";
+import { UnreadableReply } from "./reply/json-tree.ts";
+import { shownTo, type Viewer } from "./shown.ts";
 
 export interface ForwardOptions {
   readonly coze: CozeApi;
   readonly trail: AuditTrail;
+  readonly ownersOf: OwnersOf;
+  /** Coze's origin, for the answer of a dry run. */
+  readonly origin: string;
   readonly requestTimeoutMs: number;
   /** Takes the Coze token out of a text. */
   readonly redact: (text: string) => string;
 }
 
 /**
- * The one handler behind every operation: what is validated is recorded, goes to Coze, and what Coze says is recorded
- * and comes back.
+ * The one handler behind every operation: what is validated and allowed is recorded, goes to Coze, and what Coze says
+ * is recorded and comes back, as far as the caller may see it.
  */
-export function forward(
-  operation: Operation,
-  { coze, trail, requestTimeoutMs, redact }: ForwardOptions,
-): RouteHandlerMethod {
+export function forward(operation: Operation, options: ForwardOptions): RouteHandlerMethod {
+  const { coze, trail, ownersOf, requestTimeoutMs, redact } = options;
   return async (request, reply) => {
-    const { credential } = request;
-    if (!credential) throw new GatewayError("internal");
+    const { credential, rules } = request;
+    if (!credential || !rules) throw new GatewayError("internal");
+    const { caller } = credential;
     const input = inputOf(operation, request);
+    request.rules = authorizeInput(caller, operation, rules, input);
     const subject = subjectWithInput(subjectOf(operation, request, credential), input);
+    if (isDryRun(request)) {
+      const would = coze.preview(operation, input, acceptLanguageOf(request));
+      const begun = await trail.begin(subject, false);
+      const recorded = await trail.conclude(begun, { outcome: "not_sent", status: 200, dry_run: true });
+      if (!recorded) throw new GatewayError("audit_unavailable");
+      return sendJson(reply, dryRunReply(operation, request, credential, would, options.origin));
+    }
     const begun = await trail.begin(subject, isMutating(operation));
     const result = await coze.call(operation, input, {
+      caller: caller.id,
+      weight: caller.weight,
       deadlineAt: request.startedAt + timeoutOf(request, requestTimeoutMs),
       acceptLanguage: acceptLanguageOf(request),
       signal: isMutating(operation) ? undefined : goneSignal(reply),
@@ -38,13 +54,41 @@ export function forward(
       },
     });
     request.call = result;
-    if (!(await trail.conclude(begun, conclusionOf(operation, result)))) throw withheld(operation, result);
+    const shown = await viewOf({ caller, rules, ownersOf }, operation, result);
+    const hidden = shown instanceof GatewayError ? shown : undefined;
+    const conclusion = conclusionOf(operation, result, caller, hidden);
+    if (operation.reach === "new_app" && conclusion.outcome === "done" && conclusion.owner === undefined)
+      request.log.error({ event: "owner_unknown" }, "an app was created, but its id could not be read");
+    if (!(await trail.conclude(begun, conclusion))) throw withheld(operation, result);
+    if (shown instanceof GatewayError) throw shown;
     const { last, error } = result;
     if (error !== undefined) throw failureOf(operation, error, result, redact);
     reply.header("x-gateway-attempts", String(result.attempts.length));
     if (last?.logid !== undefined) reply.header("x-tt-logid", last.logid);
-    return reply.type("application/json; charset=utf-8").send(last?.body);
+    return sendJson(reply, shown);
   };
+}
+
+function sendJson(reply: FastifyReply, body: string | Buffer | undefined): FastifyReply {
+  return reply.type("application/json; charset=utf-8").send(body);
+}
+
+/** What is shown of a success, or the error to answer in its place: what cannot be read well enough is not shown. */
+async function viewOf(
+  viewer: Viewer,
+  operation: Operation,
+  result: CallResult,
+): Promise<Buffer | GatewayError | undefined> {
+  const body = result.last?.body;
+  if (body === undefined) return undefined;
+  try {
+    return await shownTo(viewer, operation, body);
+  } catch (error) {
+    const call = callOf(operation, result);
+    if (error instanceof GatewayError) return new GatewayError(error.error, { ...error.details, call });
+    if (error instanceof UnreadableReply) return new GatewayError("coze_malformed", { call, cause: error });
+    throw error;
+  }
 }
 
 /** Only what the operation declares; whatever else the caller sent stops here. */
@@ -78,57 +122,4 @@ function goneSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
   return gone.signal;
-}
-
-function failureOf(
-  operation: Operation,
-  error: GatewayErrorName,
-  result: CallResult,
-  redact: (text: string) => string,
-): GatewayError {
-  const { last, attempts, stopped, outcome, retryAfterMs } = result;
-  const code = last?.code === 0 ? undefined : last?.code;
-  return new GatewayError(error, {
-    message: [
-      ...wordsOf(operation, error, last?.msg, redact),
-      `Attempts: ${attempts.length}, stopped: ${stopped}.`,
-    ].join(" "),
-    call: {
-      attempts: attempts.length,
-      stopped,
-      ...(outcome !== undefined && { outcome }),
-      ...(code !== undefined && { code }),
-      ...(last?.logid !== undefined && { logid: last.logid }),
-    },
-    ...("retryAfterS" in gatewayErrors[error] &&
-      retryAfterMs !== undefined && { retryAfterS: Math.max(1, Math.ceil(retryAfterMs / 1000)) }),
-  });
-}
-
-/** Whatever came of it, `stopped` included, the caller is told only that it is not known: what is not recorded is not answered (DESIGN 1.4). */
-function withheld(operation: Operation, { last, attempts }: CallResult): GatewayError {
-  return new GatewayError("audit_incomplete", {
-    call: {
-      attempts: attempts.length,
-      ...(isMutating(operation) && { outcome: "unknown" }),
-      ...(last?.logid !== undefined && { logid: last.logid }),
-    },
-  });
-}
-
-function wordsOf(
-  operation: Operation,
-  error: GatewayErrorName,
-  msg: string | undefined,
-  redact: (text: string) => string,
-): string[] {
-  const words: string[] = [gatewayErrors[error].message];
-  if (error === "coze_permission_missing") words.push(`Missing: ${operation.permission}.`);
-  if (msg) words.push(`Coze says: "${printable(redactCredentials(redact(msg)))}".`);
-  return words;
-}
-
-/** Coze's text is foreign: kept short and free of characters that could forge a line or hide text. */
-function printable(text: string): string {
-  return text.slice(0, 500).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, " ");
 }

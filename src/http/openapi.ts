@@ -36,11 +36,16 @@ export async function addOpenapi(app: FastifyInstance, version: string): Promise
       servers: [{ url: "/", description: "This gateway" }],
       tags: [
         { name: "callback apps", description: "Callback apps and the events they subscribe to." },
+        { name: "gateway", description: "The gateway itself." },
         { name: "audit", description: "Who did what, with every attempt's logid; the gateway's own." },
       ],
       components: {
         securitySchemes: {
-          callerKey: { type: "http", scheme: "bearer", description: "A caller key, `cgw_<caller>_...`." },
+          callerKey: {
+            type: "http",
+            scheme: "bearer",
+            description: "A caller key, `cgw_<caller>_...`, or a JWT of a configured issuer.",
+          },
         },
       },
       security: [{ callerKey: [] }],

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { nameOf } from "../callers/grants.ts";
 import { apiAppIdPattern } from "../operations/schemas.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 
@@ -34,6 +35,10 @@ function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, 
     event: "request",
     remote_address: request.remoteAddress,
     caller: request.credential?.caller.id ?? request.refused?.callerId,
+    auth_method: request.credential?.kind,
+    credential_id: request.credential?.id,
+    policy_version: request.policyVersion,
+    rule: nameOf(request.rules),
     refusal: request.refused?.refusal,
     operation: operation?.id,
     method: operation ? undefined : request.method,

@@ -2,6 +2,7 @@ import type { FastifySchema } from "fastify";
 import { stopReasons } from "../coze/retry-policy.ts";
 import { type GatewayErrorName, gatewayErrors } from "../errors.ts";
 import { isMutating, type Json, type JsonSchema, type Operation } from "../operation.ts";
+import { dryRunHeader, dryRunSchema } from "./dry-run.ts";
 import { errorReplyExample } from "./error-reply.ts";
 
 const logid = "20260311094512A1B2C3D4E5F60718293A";
@@ -15,6 +16,7 @@ const requestHeaders: JsonSchema = {
       maximum: 999_999_999,
       description: "Shortens the time for the whole request, in ms. It cannot lengthen it.",
     },
+    [dryRunHeader]: dryRunSchema,
     "x-request-id": {
       type: "string",
       description: "Your own id for this request: up to 128 of A-Z a-z 0-9 . _ -; anything else is replaced.",

@@ -11,6 +11,8 @@ export const createApiApp: Operation = {
   path: "/v1/api_apps",
   permission: "createApiApp",
   idempotency: "once",
+  reach: "new_app",
+  limits: ["app_types"],
   summary: "Create a callback app",
   description:
     "Creates a callback app and returns its `verify_token`. A repeat creates a second app: after an outcome of `unknown`, " +
@@ -41,7 +43,6 @@ export const createApiApp: Operation = {
     ],
   },
   data: apiAppData,
-  createsApp: true,
   examples: {
     body: { app_type: "normal", name: "order events" },
     data: { id: "7512345678901234567", name: "order events", app_type: "normal", verify_token: "EXAMPLE" },

@@ -8,6 +8,8 @@ export const deleteApiApp: Operation = {
   path: "/v1/api_apps/:api_app_id",
   permission: "deleteApiApp",
   idempotency: "idempotent",
+  reach: "one_app",
+  destructive: true,
   summary: "Delete a callback app",
   description: "Deletes a callback app: none of the events it subscribed to is delivered to it any more.",
   source: "delete_callback_app",

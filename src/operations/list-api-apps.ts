@@ -8,6 +8,8 @@ export const listApiApps: Operation = {
   path: "/v1/api_apps",
   permission: "listApiApp",
   idempotency: "safe",
+  reach: "listed_apps",
+  limits: ["app_types"],
   summary: "List callback apps",
   description: "Lists callback apps page by page, each with its `verify_token`.",
   source: "list_callback_app",

@@ -8,6 +8,8 @@ export const listSubscribedEvents: Operation = {
   path: "/v1/api_apps/:api_app_id/events",
   permission: "listApiApp",
   idempotency: "safe",
+  reach: "one_app",
+  limits: ["event_types"],
   summary: "List the events that a callback app is subscribed to",
   description:
     "Lists subscribed event types page by page. Coze asks for the same permission as for listing apps.",

@@ -21,8 +21,12 @@ export const operations: readonly Operation[] = [
 /** Permission of the gateway's own: to read its audit trail. */
 export const readAudit = "readAudit";
 
+/** Permission of the gateway's own: to see the `verify_token` of callback apps, which Coze's replies hold. */
+export const readVerifyToken = "readVerifyToken";
+
 /** The permissions that a grant may name: Coze's own words, and the gateway's for what only it has. */
 export const permissions: ReadonlySet<string> = new Set([
   ...operations.map((operation) => operation.permission),
   readAudit,
+  readVerifyToken,
 ]);

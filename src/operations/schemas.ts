@@ -35,6 +35,9 @@ export const paging = {
   page_size: { type: "integer", minimum: 1, maximum: 50, default: 50, description: "Items on a page." },
 } as const satisfies JsonSchema;
 
+/** What every event type obeys, here and in the callers file. */
+export const eventTypePattern = "^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*$";
+
 /** Coze adds types over time, so any well-formed one is forwarded. */
 export const eventTypes = {
   type: "object",
@@ -46,7 +49,7 @@ export const eventTypes = {
       minItems: 1,
       maxItems: 100,
       uniqueItems: true,
-      items: { type: "string", maxLength: 128, pattern: "^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*$" },
+      items: { type: "string", maxLength: 128, pattern: eventTypePattern },
       description:
         "Event types such as `bot.published`, `bot.deleted`, `bot.unpublished`, `benefit.usage`, " +
         "`benefit.plugin.scale.requested`, `benefit.plugin.scale.expired`. Types that Coze adds later are passed on.",

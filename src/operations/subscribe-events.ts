@@ -8,6 +8,8 @@ export const subscribeEvents: Operation = {
   path: "/v1/api_apps/:api_app_id/events",
   permission: "subscribeApiAppEvent",
   idempotency: "idempotent",
+  reach: "one_app",
+  limits: ["event_types"],
   summary: "Subscribe a callback app to events",
   description: "Adds event types to those that Coze delivers to the app's callback URL.",
   source: "subscribe_callback_message",

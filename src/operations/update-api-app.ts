@@ -8,6 +8,7 @@ export const updateApiApp: Operation = {
   path: "/v1/api_apps/:api_app_id",
   permission: "updateApiApp",
   idempotency: "idempotent",
+  reach: "one_app",
   summary: "Rename a callback app or set its callback URL",
   description:
     "Changes the name, the callback URL or both. Before it answers, Coze posts a `url_verification` challenge to a new " +

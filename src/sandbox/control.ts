@@ -3,6 +3,7 @@ import type { RecordedCall } from "./calls.ts";
 import { parseFaults } from "./fault.ts";
 import type { FaultQueue } from "./fault-queue.ts";
 import { isObject } from "./input.ts";
+import type { OAuthDesk } from "./oauth.ts";
 import { describe } from "./operations.ts";
 import type { State } from "./state.ts";
 
@@ -11,6 +12,8 @@ export interface Sandbox {
   readonly calls: RecordedCall[];
   readonly faults: FaultQueue;
   readonly state: State;
+  /** Mints tokens, and knows which are valid. */
+  readonly oauth: OAuthDesk;
 }
 
 /** The routes under /_sandbox: faults, recorded calls, state, and a callback receiver. None needs a token. */

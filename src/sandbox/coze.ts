@@ -2,6 +2,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { bodyOf, record } from "./calls.ts";
 import { control, type Sandbox } from "./control.ts";
 import { FaultQueue } from "./fault-queue.ts";
+import { OAuthDesk, oauthPaths, type RegisteredKey } from "./oauth.ts";
 import { type SandboxOperation, sandboxOperations } from "./operations.ts";
 import { performFault } from "./perform-fault.ts";
 import { answerTo, badParameter, type HttpReply, newLogid, toReply, unknownPath } from "./reply.ts";
@@ -12,6 +13,8 @@ import { authorize, type Tokens } from "./tokens.ts";
 export interface SandboxOptions {
   /** token -> permissions it holds; 'all' = every permission */
   readonly tokens: Tokens;
+  /** kid -> public key of an OAuth app, for which tokens are minted; none unless given. */
+  readonly oauthKeys?: ReadonlyMap<string, RegisteredKey>;
   /** Time for the callback URL to echo the challenge; 3000 ms as at Coze (FACTS (e)). */
   readonly challengeTimeoutMs?: number;
   /** How many calls are kept for GET /_sandbox/calls; the oldest goes first. */
@@ -26,8 +29,9 @@ const bodyLimit = 15 * 1024 * 1024;
  * in-process, under `sandbox`. Listen on loopback only: the control routes ask for no token.
  */
 export function buildSandbox(options: SandboxOptions): FastifyInstance & { readonly sandbox: Sandbox } {
-  const { tokens, challengeTimeoutMs = 3000, maxRecordedCalls = 1000 } = options;
-  const sandbox: Sandbox = { calls: [], faults: new FaultQueue(), state: new State() };
+  const { challengeTimeoutMs = 3000, maxRecordedCalls = 1000 } = options;
+  const oauth = new OAuthDesk(options.tokens, options.oauthKeys);
+  const sandbox: Sandbox = { calls: [], faults: new FaultQueue(), state: new State(), oauth };
   const app = Fastify({
     bodyLimit,
     exposeHeadRoutes: false,
@@ -44,19 +48,24 @@ export function buildSandbox(options: SandboxOptions): FastifyInstance & { reado
   app.register(control(sandbox), { prefix: "/_sandbox" });
   for (const operation of sandboxOperations) {
     const { method, url } = operation;
-    app.route({ method, url, handler: (request, reply) => serve(request, reply, operation) });
+    app.route({
+      method,
+      url,
+      handler: (request, reply) => serve(request, reply, () => answer(request, operation)),
+    });
   }
-  app.setNotFoundHandler((request, reply) => serve(request, reply, undefined));
+  for (const path of oauthPaths)
+    app.post(path, (request, reply) => serve(request, reply, () => mint(request)));
+  app.setNotFoundHandler((request, reply) => serve(request, reply, () => answer(request, undefined)));
   return Object.assign(app, { sandbox });
 
   async function serve(
     request: FastifyRequest,
     reply: FastifyReply,
-    operation: SandboxOperation | undefined,
+    operate: () => Promise<HttpReply>,
   ): Promise<void> {
     record(sandbox.calls, request, maxRecordedCalls);
     const fault = sandbox.faults.take(request.method, pathOf(request));
-    const operate = () => answer(request, operation);
     if (fault === undefined) send(reply, await operate());
     else await performFault(fault, reply, operate);
   }
@@ -68,7 +77,7 @@ export function buildSandbox(options: SandboxOptions): FastifyInstance & { reado
     try {
       if (operation === undefined) throw unknownPath(request.method, pathOf(request));
       const { authorization, "content-type": contentType = "" } = request.headers;
-      authorize(tokens, authorization, operation.permission);
+      authorize(oauth, authorization, operation.permission);
       const { api_app_id: apiAppId = "" } = request.params as { readonly api_app_id?: string };
       const query = request.query as Readonly<Record<string, unknown>>;
       const input = { apiAppId, query, contentType, body: bodyOf(request) };
@@ -77,6 +86,14 @@ export function buildSandbox(options: SandboxOptions): FastifyInstance & { reado
     } catch (error) {
       return toReply(answerTo(error), request.id);
     }
+  }
+
+  function mint(request: FastifyRequest): Promise<HttpReply> {
+    const { authorization, "content-type": contentType = "" } = request.headers;
+    return oauth.answer(
+      { host: request.host, authorization, contentType, body: bodyOf(request) },
+      request.id,
+    );
   }
 }
 

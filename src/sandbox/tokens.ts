@@ -4,7 +4,11 @@ import { accessTokenInvalid, permissionMissing } from "./reply.ts";
 export type Tokens = ReadonlyMap<string, ReadonlySet<string> | "all">;
 
 /** Refuses a call whose `Authorization` is no known bearer token, or one without the permission (FACTS (b), (d)). */
-export function authorize(tokens: Tokens, authorization: string | undefined, permission: string): void {
+export function authorize(
+  tokens: Pick<Tokens, "get">,
+  authorization: string | undefined,
+  permission: string,
+): void {
   const token = /^Bearer (\S+)$/.exec(authorization ?? "")?.[1];
   const held = token === undefined ? undefined : tokens.get(token);
   if (held === undefined) throw accessTokenInvalid();

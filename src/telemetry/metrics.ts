@@ -9,6 +9,7 @@ export interface Metrics {
   readonly attemptSeconds: Histogram<"operation">;
   readonly unknownCodes: Counter;
   readonly leaks: Counter;
+  readonly rateLimited: Counter<"class">;
   readonly authFailures: Counter<"reason">;
   readonly auditRecords: Counter<"kind">;
   readonly auditFailures: Counter;
@@ -20,6 +21,12 @@ export interface MetricSources {
   readonly retryBudget: () => number;
   readonly queueDepth: () => number;
   readonly tokenGeneration: () => number;
+  /** NaN while there is no token. */
+  readonly tokenAgeSeconds: () => number;
+  /** NaN when it is not known. */
+  readonly tokenExpiresInSeconds: () => number;
+  readonly tokenFailures: () => number;
+  readonly tokenReverts: () => number;
   readonly callsUnderWay: () => number;
   /** Sends a second that the brake allows; infinite while it is off. */
   readonly sendRate: () => number;
@@ -29,6 +36,14 @@ export interface MetricSources {
   readonly auditWaiting: () => number;
   readonly auditUnsettled: () => number;
   readonly auditLastSeq: () => number;
+  /** 1 while the limits of callers are shared as configured, else 0. */
+  readonly rateLimitStoreUsable: () => number;
+  readonly issuersInTrouble: () => number;
+  readonly keyLife: () => {
+    readonly expiring: readonly unknown[];
+    readonly expired: readonly unknown[];
+    readonly nextExpirySeconds: number;
+  };
 }
 
 const prefix = "coze_gateway_";
@@ -52,6 +67,16 @@ export function createMetrics(sources: MetricSources): Metrics {
         this.set(read());
       },
     });
+  const total = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name: prefix + name,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
   collectDefaultMetrics({ register: registry });
   gauge("retry_budget_tokens", "Retries that could be paid now", sources.retryBudget);
   gauge("queue_depth", "Calls that wait for a connection to Coze", sources.queueDepth);
@@ -59,12 +84,46 @@ export function createMetrics(sources: MetricSources): Metrics {
   gauge("send_rate", "Sends a second that throttling has left; +Inf: no brake", sources.sendRate);
   gauge("cool_down_seconds", "Time for which Coze asked to be left alone", sources.coolDownSeconds);
   gauge("token_generation", "Coze tokens taken into use since the start", sources.tokenGeneration);
+  gauge(
+    "token_age_seconds",
+    "Time since the token in use was taken; NaN: there is none",
+    sources.tokenAgeSeconds,
+  );
+  gauge(
+    "token_expires_in_seconds",
+    "Time until the token in use is over; NaN: not known",
+    sources.tokenExpiresInSeconds,
+  );
+  total(
+    "token_reload_failures_total",
+    "Troubles of the token's source: an unusable file, or a failed mint",
+    sources.tokenFailures,
+  );
+  total(
+    "token_reverts_total",
+    "New tokens that Coze rejected while an older one still worked",
+    sources.tokenReverts,
+  );
   gauge("audit_usable", "1: audit records can be stored; 0: mutating calls are refused", sources.auditUsable);
   gauge("audit_waiting", "Audit records that wait to be stored", sources.auditWaiting);
   gauge("audit_unsettled", "Recorded attempts whose outcome is still to come", sources.auditUnsettled);
   gauge("audit_last_seq", "Number of the newest record of this process's stream", sources.auditLastSeq);
+  gauge(
+    "rate_limit_store_usable",
+    "1: limits are shared as configured; 0: each replica keeps to its part",
+    sources.rateLimitStoreUsable,
+  );
+  gauge("keys_expiring", "Live caller keys that expire within 14 days", () => sources.keyLife().expiring.length);
+  gauge("keys_expired", "Caller keys in the file that have expired", () => sources.keyLife().expired.length);
+  gauge(
+    "key_next_expiry_seconds",
+    "Time until the next caller key expires; +Inf: none will",
+    () => sources.keyLife().nextExpirySeconds,
+  );
+  gauge("issuers_in_trouble", "Issuers of JWTs that cannot be asked now", sources.issuersInTrouble);
   return {
     registry,
+    rateLimited: counter("ratelimited_total", "Requests refused for coming too fast", ["class"]),
     requests: counter("requests_total", "Requests answered, by gateway.error (none: success)", [
       "operation",
       "error",

@@ -20,15 +20,16 @@ t.test("everything that can be asked is asked, in the order of its values", asyn
     outcome: "done",
     api_app_id: "7",
     operation: "o",
+    credential_id: "k",
     caller: "c",
     request_id: "r",
     kind: "outcome",
   } as const;
   t.strictSame(conditionOf(filter, { ...newest, before: 9 }, hasLogid), {
     sql:
-      "kind = $1 AND request_id = $2 AND caller = $3 AND operation = $4 AND api_app_id = $5 AND outcome = $6" +
-      " AND has($7) AND time >= $8 AND time < $9 AND position < $10",
-    values: ["outcome", "r", "c", "o", "7", "done", "l", 1, 2, 9],
+      "kind = $1 AND request_id = $2 AND caller = $3 AND credential_id = $4 AND operation = $5 AND api_app_id = $6" +
+      " AND outcome = $7 AND has($8) AND time >= $9 AND time < $10 AND position < $11",
+    values: ["outcome", "r", "c", "k", "o", "7", "done", "l", 1, 2, 9],
   });
 });
 

@@ -17,6 +17,9 @@ const subject = {
   api_app_id: "7512345678901234567",
   event_types: ["bot.published"],
   fields: ["name"],
+  subject: "system:serviceaccount:payments:worker",
+  rule: "callers[3].grants[0]",
+  policy_version: "9f86d081884c7d65",
 };
 
 /** A record with the fields that every one has. */
@@ -37,6 +40,8 @@ const outcome = recordOf({
   kind: "outcome",
   closes: { stream: link.stream, seq: 7 },
   outcome: "refused",
+  dry_run: true,
+  owner: "billing",
   status: 429,
   error: "coze_throttled",
   stopped: "attempts_used_up",
@@ -62,6 +67,7 @@ const good = [
   pruned,
   recordOf({ kind: "alive" }),
   recordOf({ kind: "stopped" }),
+  recordOf({ kind: "owner", api_app_id: "7512", owner: "", previous_owner: "billing", operator: "alice" }),
 ];
 
 const ajv = new Ajv2020({ allErrors: true });
@@ -138,6 +144,37 @@ for (const [name, withText] of Object.entries(textFields)) {
     );
   });
 }
+
+/** Fields of another length, or that can be empty, with what they take at most. */
+const otherFields: readonly (readonly [string, number, number])[] = [
+  ["subject", 1, 255],
+  ["rule", 1, 160],
+  ["owner", 0, 128],
+  ["previous_owner", 0, 128],
+  ["operator", 1, 128],
+];
+
+for (const [name, least, most] of otherFields) {
+  t.test(`${name} takes no hostile text, and ${least} to ${most} characters`, async (t) => {
+    const texts = hostile.filter((text) => text !== "" && !/^x+$/.test(text));
+    t.strictSame(
+      texts.filter((text) => accepted({ ...outcome, [name]: text }) !== false),
+      [],
+    );
+    for (const length of [0, 1, most, most + 1]) {
+      const right = length >= least && length <= most;
+      t.equal(accepted({ ...outcome, [name]: "x".repeat(length) }), right, `${length}`);
+    }
+  });
+}
+
+t.test("a subject is one of a token, and a dry run is one or is not there", async (t) => {
+  for (const subject of ["alice@example.org", "auth0|5f7c", "spiffe://cluster/ns/a+b=c", "0"])
+    t.equal(accepted({ ...outcome, subject }), true, subject);
+  for (const subject of [":a", "-a", "a b", 'a"b'])
+    t.equal(accepted({ ...outcome, subject }), false, subject);
+  for (const dry_run of [false, "true", 1, null]) t.equal(accepted({ ...outcome, dry_run }), false);
+});
 
 t.test("values that could be secret have no field", async (t) => {
   for (const name of ["hash", "verify_token", "callback_url", "name", "body", "authorization"]) {

@@ -59,7 +59,8 @@ function observed(store: AuditStore, change: Partial<RecoverableStore> = {}) {
 function diedWithOneOpen(name: string): Row[] {
   const trail = new Trail(name);
   const [opened, first] = [trail.next({ kind: "opened", version: "1" }), trail.attempt("r1")];
-  return [opened, first, trail.outcome(first), trail.attempt("r2")];
+  const said = { subject: "alice@example.org", rule: "grants[0]", policy_version: "v7" };
+  return [opened, first, trail.outcome(first), trail.attempt("r2", said)];
 }
 
 t.test(
@@ -84,6 +85,9 @@ t.test(
       operation: "delete_api_app",
       permission: "apps.delete",
       api_app_id: "7300000000000000001",
+      subject: "alice@example.org",
+      rule: "grants[0]",
+      policy_version: "v7",
     });
     t.equal(journal.open, 0, "closings of other streams settle nothing of ours");
   },

@@ -71,4 +71,23 @@ export class Trail {
       ...draft,
     });
   }
+
+  /** A create that went well, as its outcome tells. */
+  created(app: string, caller: string, draft: Partial<Draft> = {}): Row {
+    const operation = "create_api_app";
+    const ids = { request_id: `create-${app}`, caller, operation, api_app_id: app };
+    return this.next({ kind: "outcome", ...ids, outcome: "done", status: 200, owner: caller, ...draft });
+  }
+
+  /** What an operator says of the owner of an app; empty is nobody. */
+  ownerChange(app: string, from: string, to: string, draft: Partial<Draft> = {}): Row {
+    return this.next({
+      kind: "owner",
+      api_app_id: app,
+      owner: to,
+      previous_owner: from,
+      operator: "alice",
+      ...draft,
+    });
+  }
 }

@@ -9,6 +9,7 @@ export function readingContract(check: Check): void {
     const first = trail.attempt("r1");
     const second = trail.attempt("r2", {
       caller: "crm",
+      credential_id: "fedcba9876543210",
       operation: "create_api_app",
       api_app_id: "7300000000000000002",
     });
@@ -30,6 +31,9 @@ export function readingContract(check: Check): void {
       [{ kind: "attempt" }, [1, 2]],
       [{ request_id: "r1" }, [1, 3]],
       [{ caller: "crm" }, [2, 4]],
+      [{ credential_id: "0123456789abcdef" }, [1]],
+      [{ credential_id: "fedcba9876543210" }, [2]],
+      [{ credential_id: "billing" }, []],
       [{ operation: "create_api_app" }, [2]],
       [{ api_app_id: "7300000000000000002" }, [2]],
       [{ outcome: "unknown" }, [4]],

@@ -1,5 +1,7 @@
 import t from "tap";
 import type { AuditStore } from "../../src/audit/store.ts";
+import { besideContract } from "./store-contract-beside.ts";
+import { ownersContract } from "./store-contract-owners.ts";
 import type { Check, Open, Scope } from "./store-contract-place.ts";
 import { readingContract } from "./store-contract-reading.ts";
 import { retentionContract } from "./store-contract-retention.ts";
@@ -33,4 +35,6 @@ export function storeContract(name: string, { place }: ContractOptions): void {
   writingContract(check);
   readingContract(check);
   retentionContract(check);
+  ownersContract(check);
+  besideContract(check);
 }

@@ -22,6 +22,8 @@ t.test("the columns are those that the text calls for", async (t) => {
       closes: { stream: "b.1", seq: 4 },
       outcome: "done",
       status: 200,
+      owner: "billing",
+      previous_owner: "crm",
     }),
     {
       stream: "a.1",
@@ -31,11 +33,14 @@ t.test("the columns are those that the text calls for", async (t) => {
       kind: "outcome",
       request_id: "r1",
       caller: "billing",
+      credential_id: "0123456789abcdef",
       operation: "delete_api_app",
       api_app_id: "7300000000000000001",
       outcome: "done",
       closes_stream: "b.1",
       closes_seq: 4,
+      owner: "billing",
+      previous_owner: "crm",
       logids: [],
     },
   );
@@ -45,11 +50,14 @@ t.test("what a record does not say is null", async (t) => {
   t.match(labels({}), {
     request_id: null,
     caller: null,
+    credential_id: null,
     operation: null,
     api_app_id: null,
     outcome: null,
     closes_stream: null,
     closes_seq: null,
+    owner: null,
+    previous_owner: null,
     logids: [],
   });
 });

@@ -44,6 +44,8 @@ export function troubled(store: AuditStore): TroubledStore {
     },
     find: (...args) => store.find(...args),
     chain: (...args) => store.chain(...args),
+    ownersOf: (...args) => store.ownersOf(...args),
+    owners: (...args) => store.owners(...args),
     heads: () => store.heads(),
     unfinished: (...args) => store.unfinished(...args),
     claim: (...args) => store.claim(...args),

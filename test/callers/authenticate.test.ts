@@ -2,13 +2,15 @@ import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import t from "tap";
 import { AuthenticationError, authenticate } from "../../src/callers/authenticate.ts";
+import { JwtRefused, JwtUnavailable } from "../../src/callers/jwt/refused.ts";
 import { hashKey, mintKey } from "../../src/callers/key.ts";
-import type { Caller, Credential, Policy } from "../../src/callers/policy.ts";
+import { emptyPolicy, type KeyCredential, type Policy } from "../../src/callers/policy.ts";
+import { callerWith } from "./callers.ts";
 
 const key = mintKey("billing");
 const foreign = mintKey("other");
 const lookAlike = `cgw_billing_${"A".repeat(43)}`;
-const billing: Caller = { id: "billing", keys: [], grants: [] };
+const billing = { ...callerWith(), id: "billing" };
 const expiry = 1_800_000_000_000;
 
 /** A policy in which `billing` holds the given keys, all expiring at the same moment. */
@@ -16,18 +18,28 @@ function policyOf(...keys: readonly string[]): Policy {
   const credentials = new Map(
     keys.map((each) => {
       const hash = hashKey(each);
-      return [hash, { caller: billing, hash: Buffer.from(hash, "hex"), expiresAt: expiry }];
+      const credential: KeyCredential = {
+        caller: billing,
+        kind: "key",
+        id: hash.slice(0, 16),
+        hash: Buffer.from(hash, "hex"),
+        expiresAt: expiry,
+      };
+      return [hash, credential];
     }),
   );
-  return { callers: [billing], credentials };
+  return { ...emptyPolicy, callers: [billing], credentials };
 }
+
+/** No issuer is configured: whoever sends a JWT is unknown. */
+const noIssuers = { verify: () => Promise.reject(new JwtRefused("unknown_issuer")) };
 
 const policy = policyOf(key, foreign, lookAlike);
 
 /** Why the headers are refused, or the caller's id. */
-function outcome(headers: readonly string[], now = expiry - 1, against = policy): string {
+async function outcome(headers: readonly string[], now = expiry - 1, against = policy): Promise<string> {
   try {
-    return `caller ${authenticate(headers, against, now).caller.id}`;
+    return `caller ${(await authenticate(headers, against, noIssuers, now)).caller.id}`;
   } catch (error) {
     if (error instanceof AuthenticationError) return error.refusal;
     throw error;
@@ -35,9 +47,9 @@ function outcome(headers: readonly string[], now = expiry - 1, against = policy)
 }
 
 /** The caller that the refusal of an expired key names. */
-function ownerTold(expired: string): string | undefined {
+async function ownerTold(expired: string): Promise<string | undefined> {
   try {
-    return `not refused: ${authenticate([`Bearer ${expired}`], policy, expiry).caller.id}`;
+    return `not refused: ${(await authenticate([`Bearer ${expired}`], policy, noIssuers, expiry)).caller.id}`;
   } catch (error) {
     return (error as AuthenticationError).callerId;
   }
@@ -75,32 +87,35 @@ t.test("who calls", async (t) => {
     "a header that is longer": [[`Bearer ${"x".repeat(8192 - 6)}`], "malformed"],
     "a header of 1 MB": [[`Bearer ${key}${" ".repeat(1_000_000)}x`], "malformed"],
   };
-  for (const [name, [headers, expected]] of Object.entries(cases)) t.equal(outcome(headers), expected, name);
-  t.equal(outcome([`Bearer ${key}`], 0, policyOf()), "unknown", "an empty policy");
+  for (const [name, [headers, expected]] of Object.entries(cases))
+    t.equal(await outcome(headers), expected, name);
+  t.equal(await outcome([`Bearer ${key}`], 0, policyOf()), "unknown", "an empty policy");
 });
 
 t.test("a key ends at the very millisecond of its expiry", async (t) => {
-  t.equal(outcome([`Bearer ${key}`], expiry - 1), "caller billing");
-  t.equal(outcome([`Bearer ${key}`], expiry), "expired");
-  t.equal(ownerTold(key), "billing");
-  t.equal(ownerTold(foreign), undefined);
-  t.equal(outcome([`Bearer ${key}`], expiry + 1), "expired");
-  t.equal(outcome([`Bearer ${foreign}`], expiry), "unknown", "the expiry of another's key is not told");
+  t.equal(await outcome([`Bearer ${key}`], expiry - 1), "caller billing");
+  t.equal(await outcome([`Bearer ${key}`], expiry), "expired");
+  t.equal(await ownerTold(key), "billing");
+  t.equal(await ownerTold(foreign), undefined);
+  t.equal(await outcome([`Bearer ${key}`], expiry + 1), "expired");
+  t.equal(await outcome([`Bearer ${foreign}`], expiry), "unknown", "the expiry of another's key is not told");
 });
 
 t.test("every refusal of a well-formed key reads alike, and none holds the key", async (t) => {
-  const messages = [mintKey("billing"), foreign, key].map((each) => {
-    try {
-      authenticate([`Bearer ${each}`], policy, expiry);
-      return "(taken)";
-    } catch (error) {
-      t.notMatch(`${(error as Error).stack}${JSON.stringify(error)}`, each);
-      return (error as Error).message;
-    }
-  });
+  const messages = await Promise.all(
+    [mintKey("billing"), foreign, key].map(async (each) => {
+      try {
+        await authenticate([`Bearer ${each}`], policy, noIssuers, expiry);
+        return "(taken)";
+      } catch (error) {
+        t.notMatch(`${(error as Error).stack}${JSON.stringify(error)}`, each);
+        return (error as Error).message;
+      }
+    }),
+  );
   t.equal(new Set(messages).size, 1);
-  t.match(messages[0], /^Send Authorization: Bearer <caller key>/);
-  t.throws(() => authenticate(["a", "b"], policy, 0), {
+  t.match(messages[0], /^Send Authorization: Bearer <caller key or token>/);
+  await t.rejects(authenticate(["a", "b"], policy, noIssuers, 0), {
     message: "Send one Authorization header, not several.",
   });
 });
@@ -112,7 +127,7 @@ t.test("the work is the same whether the caller exists or not", async (t) => {
     Object.assign(crypto, { createHash, timingSafeEqual });
     syncBuiltinESMExports();
   });
-  class CountingMap extends Map<string, Credential> {
+  class CountingMap extends Map<string, KeyCredential> {
     override get(hash: string) {
       counts.lookUp += 1;
       return super.get(hash);
@@ -138,7 +153,52 @@ t.test("the work is the same whether the caller exists or not", async (t) => {
   };
   for (const [each, found] of Object.entries(expected)) {
     Object.assign(counts, { createHash: 0, timingSafeEqual: 0, lookUp: 0 });
-    t.equal(outcome([`Bearer ${each}`], 0, { callers: [], credentials: counting }), found);
+    t.equal(await outcome([`Bearer ${each}`], 0, { ...policy, credentials: counting }), found);
     t.strictSame(counts, { createHash: 1, timingSafeEqual: 1, lookUp: 1 });
   }
 });
+
+const jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
+
+t.test("a JWT: its issuer and subject say whose it is", async (t) => {
+  const verified = { issuer: "cluster", subject: "system:serviceaccount:billing:worker", expiresAt: 5 };
+  const callerOf = (issuer: string, subject: string) =>
+    issuer === verified.issuer && subject === verified.subject ? billing : undefined;
+  const asked: string[] = [];
+  const identify = (identity: typeof verified) =>
+    authenticate(
+      [`Bearer ${jwt}`],
+      { ...policy, callerOf },
+      {
+        verify: async (token) => {
+          asked.push(token);
+          return identity;
+        },
+      },
+      0,
+    );
+  const credential = await identify(verified);
+  t.same(asked, [jwt]);
+  t.match(credential, { caller: billing, kind: "jwt", subject: verified.subject, expiresAt: 5 });
+  t.match(credential.id, /^[0-9a-f]{16}$/);
+  t.equal((await identify(verified)).id, credential.id);
+  await t.rejects(identify({ ...verified, subject: "system:serviceaccount:billing:other" }), {
+    name: "GatewayError",
+    refusal: "jwt_no_caller",
+  });
+});
+
+t.test(
+  "a JWT that proves nothing is 401 and says why to the log; one that cannot be checked is 503",
+  async (t) => {
+    const identify = (error: Error) =>
+      authenticate([`Bearer ${jwt}`], policy, { verify: () => Promise.reject(error) }, 0);
+    await t.rejects(identify(new JwtRefused("wrong_audience")), {
+      error: "unauthenticated",
+      refusal: "jwt_wrong_audience",
+      message: /^Send Authorization: Bearer/,
+    });
+    await t.rejects(identify(new JwtUnavailable("cluster", "down")), { name: "JwtUnavailable", error: "authentication_unavailable" });
+    await t.rejects(identify(new TypeError("a bug")), { name: "TypeError" });
+  },
+);

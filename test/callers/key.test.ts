@@ -2,7 +2,15 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import t from "tap";
-import { callerIdPattern, callerOfKey, hashKey, mintKey } from "../../src/callers/key.ts";
+import {
+  callerIdPattern,
+  callerOfKey,
+  hashKey,
+  keyCredentialId,
+  keyPattern,
+  mintKey,
+  subjectCredentialId,
+} from "../../src/callers/key.ts";
 
 /** As the README gives it to secret scanners. */
 const published = /`(cgw_\S+)`; only its SHA-256/.exec(
@@ -23,6 +31,19 @@ t.test("a key has the form that is given to secret scanners, and names its calle
       return callerOfKey(minted) === id && callerKeyPattern.exec(minted)?.[0] === minted;
     }),
   );
+});
+
+t.test("the pattern is the one that is published, and finds a key in any text", async (t) => {
+  t.equal(keyPattern.source, published);
+  const key = mintKey("billing");
+  t.equal(keyPattern.exec(`curl -H 'Authorization: Bearer ${key}' ...`)?.[0], key);
+  t.notMatch("cgw_billing_short", keyPattern);
+});
+
+t.test("what stands for a credential is 16 hex digits", async (t) => {
+  t.equal(keyCredentialId(hashKey("abc")), "ba7816bf8f01cfea");
+  t.equal(subjectCredentialId("k8s", "a:b"), keyCredentialId(hashKey("k8s\na:b")));
+  t.not(subjectCredentialId("k8s", "a:b"), subjectCredentialId("k8s:a", "b"));
 });
 
 t.test("no two keys are the same", async (t) => {

@@ -46,7 +46,14 @@ callers:
     ["billing", "nobody-yet"],
   );
   const [first, second] = callers;
-  t.strictSame(second, { id: "nobody-yet", keys: [], grants: [] });
+  t.strictSame(second, {
+    id: "nobody-yet",
+    keys: [],
+    identities: [],
+    grants: [],
+    rate_limits: {},
+    weight: 1,
+  });
   t.strictSame(first?.grants[1], {
     permissions: ["updateApiApp"],
     api_app_ids: ["7512045450401153075", "another_App-1"],
@@ -54,6 +61,8 @@ callers:
   t.equal(credentials.size, 2);
   t.strictSame(credentials.get(sha256), {
     caller: first,
+    kind: "key",
+    id: sha256.slice(0, 16),
     hash: Buffer.from(sha256, "hex"),
     expiresAt: Date.UTC(2027, 0, 1),
   });
@@ -142,7 +151,47 @@ t.test("files that are refused, and why", async (t) => {
     "no apps": [grant({ api_app_ids: [] }), /api_app_ids: Too small/],
     "a word other than all": [
       grant({ api_app_ids: "any" }),
-      /api_app_ids: must be "all" or a list of app ids/,
+      /api_app_ids: must be "all", "own" or a list of app ids/,
+    ],
+    "own in a list": [
+      grant({ api_app_ids: ["own"] }),
+      /api_app_ids: write all or own by itself, not in a list/,
+    ],
+    "all in a list": [grant({ api_app_ids: ["7", "all"] }), /api_app_ids: write all or own by itself/],
+    "an unknown app type": [grant({ app_types: ["any"] }), /app_types\.0: Invalid option/],
+    "a malformed event type": [grant({ event_types: ["bot..x"] }), /event_types\.0: .*must match pattern/],
+    "a limit that the permission cannot keep to": [
+      grant({ permissions: ["listApiApp", "deleteApiApp"], app_types: ["normal"] }),
+      "callers.0.grants.0.permissions.1: deleteApiApp cannot be limited by app_types; put it into a grant of its own",
+    ],
+    "two limits at once": [
+      grant({ app_types: ["normal"], event_types: ["bot.published"] }),
+      /permissions\.0: listApiApp cannot be limited by app_types and event_types;/,
+    ],
+    "a rate that is none": [
+      caller({ rate_limits: { read: "fast" } }),
+      /rate_limits\.read: must be a rate such as 100\/s/,
+    ],
+    "a class of requests that is none": [
+      caller({ rate_limits: { all: "1/s" } }),
+      'callers.0.rate_limits: Unrecognized key: "all"',
+    ],
+    "a weight of nothing": [caller({ weight: 0 }), /weight: Too small/],
+    "three live keys": [
+      caller({ keys: ["1", "2", "3"].map((digit) => ({ sha256: digit.repeat(64) })) }),
+      "caller billing has 3 live keys; 2 are enough to rotate, so remove the oldest",
+    ],
+    "an identity of an issuer that is not there": [
+      caller({ identities: [{ issuer: "cluster", subject: "a" }] }),
+      'caller billing names the issuer "cluster", which is not in issuers',
+    ],
+    "an identity without a subject": [
+      caller({ identities: [{ issuer: "cluster" }] }),
+      /identities\.0: must be issuer and subject, or/,
+    ],
+    "a prefix that ends in the middle of a word": [
+      caller({ identities: [{ issuer: "cluster", subject_prefix: "system:serviceaccount:bill" }] }),
+      /identities\.0\.?.*: must/,
     ],
     "an app id with a slash": [grant({ api_app_ids: ["a/b"] }), /api_app_ids\.0: .*must match pattern/],
   };
@@ -158,7 +207,7 @@ t.test("an unquoted app id of 19 digits is refused with the way out", async (t) 
     `callers: [{ id: a, grants: [{ permissions: [listApiApp], api_app_ids: [${id}] }] }]`;
   t.equal(
     refusalOf(t, file("7512045450401153075")),
-    'callers.0.grants.0.api_app_ids: must be "all" or a list of app ids; quote the ids, 19 digits do not fit a number',
+    'callers.0.grants.0.api_app_ids: must be "all", "own" or a list of app ids; quote the ids, 19 digits do not fit a number',
   );
   t.same(parsePolicy(file('"7512045450401153075"')).callers[0]?.grants[0]?.api_app_ids, [
     "7512045450401153075",
@@ -194,4 +243,76 @@ t.test("brackets nested beyond reason are refused", async (t) => {
 t.test("a file with thousands of mistakes gives a message that fits a log line", async (t) => {
   const callers = Array.from({ length: 2_000 }, (_, index) => ({ id: `UPPER-${index}` }));
   t.throws(() => parsePolicy(stringify({ callers })), /; and 1950 more$/);
+});
+
+const issuers = [
+  {
+    name: "cluster",
+    issuer: "https://cluster.example",
+    audiences: ["coze-gateway"],
+    jwks_file: "/keys.json",
+  },
+  { name: "people", issuer: "https://people.example", audiences: ["coze-gateway"], jwks_file: "/keys.json" },
+];
+const identityFile = (...callers: readonly object[]) => stringify({ issuers, callers });
+
+t.test("a subject stands for the caller that names it, else for that of the longest prefix", async (t) => {
+  const { callerOf } = parsePolicy(
+    identityFile(
+      { id: "all", identities: [{ issuer: "cluster", subject_prefix: "system:serviceaccount:" }] },
+      {
+        id: "billing",
+        identities: [{ issuer: "cluster", subject_prefix: "system:serviceaccount:billing:" }],
+      },
+      { id: "worker", identities: [{ issuer: "cluster", subject: "system:serviceaccount:billing:worker" }] },
+      { id: "anna", identities: [{ issuer: "people", subject: "anna" }] },
+    ),
+  );
+  const cases: [issuer: string, subject: string, caller: string | undefined][] = [
+    ["cluster", "system:serviceaccount:billing:worker", "worker"],
+    ["cluster", "system:serviceaccount:billing:worker2", "billing"],
+    ["cluster", "system:serviceaccount:billing2:worker", "all"],
+    ["cluster", "system:serviceaccount", undefined],
+    ["cluster", "anna", undefined],
+    ["people", "anna", "anna"],
+    ["people", "Anna", undefined],
+    ["people", "system:serviceaccount:billing:worker", undefined],
+    ["nobody", "anna", undefined],
+  ];
+  for (const [issuer, subject, caller] of cases) t.equal(callerOf(issuer, subject)?.id, caller, subject);
+});
+
+t.test("issuers and identities that stand twice", async (t) => {
+  const identity = { issuer: "cluster", subject: "system:serviceaccount:billing:worker" };
+  const file = identityFile({ id: "one", identities: [identity] }, { id: "two", identities: [identity] });
+  t.equal(refusalOf(t, file), "an identity of caller two stands in the file twice");
+  const [cluster] = issuers;
+  t.equal(
+    refusalOf(t, stringify({ issuers: [cluster, cluster], callers: [] })),
+    "issuers.1.name: stands in the file twice; issuers.1.issuer: stands in the file twice",
+  );
+});
+
+t.test("a third key is allowed when one of them has expired", async (t) => {
+  const keys = ["1", "2", "3"].map((digit) => ({ sha256: digit.repeat(64) }));
+  const [first, ...others] = keys;
+  const file = stringify({
+    callers: [{ id: "a", keys: [{ ...first, expires_at: "2026-01-01T00:00:00Z" }, ...others] }],
+  });
+  t.equal(parsePolicy(file, Date.UTC(2026, 0, 1)).credentials.size, 3);
+  t.throws(() => parsePolicy(file, Date.UTC(2025, 11, 31)), /has 3 live keys/);
+});
+
+t.test("ids that differ in case are different apps, and no different callers", async (t) => {
+  const file = (id: string, app: string) =>
+    stringify({ callers: [{ id, grants: [{ permissions: ["listApiApp"], api_app_ids: [app] }] }] });
+  t.same(parsePolicy(file("abc", "ABC")).callers[0]?.grants[0]?.api_app_ids, ["ABC"]);
+  t.match(refusalOf(t, file("ABC", "abc")), /^callers\.0\.id: must be 1 to 63 of a-z/);
+});
+
+t.test("the version follows the content", async (t) => {
+  const versions = ["callers: []", "callers: [] ", "callers: []"].map((text) => parsePolicy(text).version);
+  t.match(versions[0], /^[0-9a-f]{16}$/);
+  t.equal(versions[0], versions[2]);
+  t.not(versions[0], versions[1]);
 });

@@ -31,8 +31,9 @@ t.test("it writes into ./openapi unless told otherwise", async (t) => {
 });
 
 t.test("nobody could call the gateway that is described", async (t) => {
-  const { callers, credentials } = idle.policy();
+  const { callers, credentials } = idle.callers.policy();
   t.strictSame([callers.length, credentials.size], [0, 0]);
+  t.equal(idle.callers.issuersInTrouble(), 0);
   t.equal(idle.draining(), false);
   await t.rejects(idle.connection.get(), { message: "there is no store" });
   t.equal(idle.output.write(), undefined);

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import t from "tap";
 import { ConfigError, loadConfig, loadStoreConfig, storeConfigOf } from "../../src/config/config.ts";
+import { Rate } from "../../src/config/rate.ts";
 
 const canary = "sat_CANARY0123456789abcdef";
 const least = { COZE_TOKEN: canary, CALLERS_FILE: "/etc/callers.yaml" };
@@ -29,6 +30,12 @@ t.test("the least environment takes every default", async (t) => {
     COZE_ALLOW_HTTP: false,
     COZE_MAX_CONNECTIONS: 128,
     COZE_MAX_QUEUE: 1024,
+    COZE_OAUTH_DURATION_SECONDS: 3_600,
+    RATE_LIMIT_READ: new Rate(100, 1_000),
+    RATE_LIMIT_WRITE: new Rate(20, 1_000),
+    RATE_LIMIT_DESTRUCTIVE: new Rate(5, 1_000),
+    RATE_LIMIT_UNAUTHENTICATED: new Rate(20, 1_000),
+    RATE_LIMIT_STORE: "memory",
     CALLERS_FILE: "/etc/callers.yaml",
     LOG_LEVEL: "info",
     REQUEST_TIMEOUT_MS: 10_000,
@@ -151,6 +158,39 @@ t.test("variables that contradict each other", async (t) => {
     "AUDIT_STORE_PASSWORD_FILE: an SQLite store has no password; unset it",
   ]);
   t.strictSame(problemsOf({ AUDIT_STORE_PASSWORD_FILE, AUDIT_STORE: "postgres://audit@db/audit" }), []);
+});
+
+t.test("a shared store of rate limits takes the number of replicas, and one password", async (t) => {
+  const RATE_LIMIT_STORE = "redis://gateway@redis/1";
+  const RATE_LIMIT_STORE_PASSWORD_FILE = "/run/secrets/redis";
+  const RATE_LIMIT_REPLICAS = "3";
+  t.strictSame(problemsOf({ RATE_LIMIT_STORE }), [
+    "RATE_LIMIT_REPLICAS: missing; while RATE_LIMIT_STORE is away, each replica keeps to its part of the limits",
+  ]);
+  t.strictSame(problemsOf({ RATE_LIMIT_STORE, RATE_LIMIT_REPLICAS }), []);
+  t.strictSame(problemsOf({ RATE_LIMIT_STORE, RATE_LIMIT_REPLICAS, RATE_LIMIT_STORE_PASSWORD_FILE }), []);
+  t.strictSame(
+    problemsOf({ RATE_LIMIT_REPLICAS, RATE_LIMIT_STORE: "memory" }),
+    [],
+    "COZE_MAX_RATE needs it too",
+  );
+  t.strictSame(problemsOf({ RATE_LIMIT_STORE_PASSWORD_FILE }), [
+    "RATE_LIMIT_STORE_PASSWORD_FILE: memory has no password; unset it",
+  ]);
+  const withPassword = `redis://gateway:${canary}@redis/1`;
+  const twice = { RATE_LIMIT_STORE: withPassword, RATE_LIMIT_REPLICAS, RATE_LIMIT_STORE_PASSWORD_FILE };
+  t.strictSame(problemsOf(twice), [
+    "RATE_LIMIT_STORE, RATE_LIMIT_STORE_PASSWORD_FILE: give the password in one, not in both",
+  ]);
+  t.strictSame(
+    problemsOf({ ...twice, RATE_LIMIT_STORE: `http://gateway:${canary}@redis` }).map(
+      (problem) => problem.split(":")[0],
+    ),
+    ["RATE_LIMIT_STORE"],
+    "a wrong store is not blamed a second time",
+  );
+  const config = loadConfig({ ...least, RATE_LIMIT_STORE: withPassword, RATE_LIMIT_REPLICAS });
+  t.notMatch(inspect(config, { depth: 9, showHidden: true }) + JSON.stringify(config), canary);
 });
 
 t.test("http:// is for loopback, or for who insists", async (t) => {

@@ -2,12 +2,12 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import t from "tap";
 import { Admission } from "../../src/coze/admission.ts";
+import { Brake } from "../../src/coze/brake.ts";
 import { CozeApi } from "../../src/coze/call.ts";
 import { CozeClient } from "../../src/coze/exchange.ts";
 import { Pacer } from "../../src/coze/pacer.ts";
 import { RetryBudget } from "../../src/coze/retry-budget.ts";
-import { Slots } from "../../src/coze/slots.ts";
-import { CozeToken } from "../../src/coze/token.ts";
+import { CozeToken } from "../../src/coze/token/token.ts";
 import { createApiApp } from "../../src/operations/create-api-app.ts";
 import { Secret } from "../../src/secret.ts";
 import { startGateway, startSandbox, type TestGateway } from "../helpers/gateway.ts";
@@ -246,14 +246,20 @@ t.test("a call whose time is over is not sent", async (t) => {
   const caller = new CozeApi({
     client,
     token: await CozeToken.open({ value: new Secret("sat_0123456789") }),
-    admission: new Admission(new Slots(1, 1), new Pacer()),
+    admission: new Admission({ slots: 1, mostWaiting: 1, pacer: new Pacer(new Brake()) }),
     budget: new RetryBudget(),
     maxAttempts: 3,
     attemptTimeoutMs: 1000,
     userAgent: "test",
     onAttempt: () => t.fail("an attempt"),
   });
-  const late = { deadlineAt: performance.now() - 1, acceptLanguage: undefined, signal: undefined };
+  const late = {
+    caller: "a",
+    weight: 1,
+    deadlineAt: performance.now() - 1,
+    acceptLanguage: undefined,
+    signal: undefined,
+  };
   const input = { params: {}, query: {}, body: {} };
   t.match(await caller.call(createApiApp, input, { ...late, onRetry: () => t.fail("a retry") }), {
     error: "coze_timeout",

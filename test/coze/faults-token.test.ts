@@ -106,7 +106,7 @@ t.test("19: with a newer token at hand it is tried once more", async (t) => {
   ready.resolve(gateway);
   const reply = await callBy(gateway, "POST");
   t.equal(reply.status, 200);
-  t.match(logged(gateway, "retry"), [{ reason: "newer_token", class: "refused", code: 4101 }]);
+  t.match(logged(gateway, "retry"), [{ reason: "other_token", class: "refused", code: 4101 }]);
 });
 
 t.test("a reply that shows the token reaches neither caller nor log", async (t) => {

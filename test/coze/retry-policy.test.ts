@@ -25,7 +25,7 @@ const facts: fc.Arbitrary<RetryFacts> = fc.record({
   maxAttempts: fc.integer({ min: 1, max: 6 }),
   remainingMs: fc.double({ min: 0, max: 20_000, noNaN: true }),
   leastMs: fc.constantFrom(0, 250, 4_000),
-  newerToken: fc.boolean(),
+  otherToken: fc.boolean(),
   tokenRetried: fc.boolean(),
   budgetLeft: fc.boolean(),
   random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
@@ -43,7 +43,7 @@ const usual: RetryFacts = {
   maxAttempts: 3,
   remainingMs: 10_000,
   leastMs: 250,
-  newerToken: false,
+  otherToken: false,
   tokenRetried: false,
   budgetLeft: true,
   random: 0.5,
@@ -68,12 +68,12 @@ t.test("never a wait that does not leave the time that an attempt needs", async 
   });
 });
 
-t.test("a success is never repeated, a refusal only for a newer token", async () => {
+t.test("a success is never repeated, a refusal only for another token", async () => {
   always((given) => {
     const decision = decideRetry(given);
     if (given.result.class === "ok") return !decision.retry && decision.reason === "done";
     if (given.result.class !== "refused") return true;
-    const excused = given.result.code === permissionMissingCode && given.newerToken && !given.tokenRetried;
+    const excused = given.result.code === permissionMissingCode && given.otherToken && !given.tokenRetried;
     return excused || !decision.retry;
   });
 });
@@ -109,7 +109,7 @@ t.test("what reached a Coze in trouble is paid from the budget, what did not is 
     if (!decision.retry) return true;
     const { class: ended } = given.result;
     const rejected = ended === "token_rejected" || ended === "refused";
-    const free = ended === "not_sent" || given.result.failure === "stale" || (rejected && given.newerToken);
+    const free = ended === "not_sent" || given.result.failure === "stale" || (rejected && given.otherToken);
     return decision.charged === !free;
   });
   always((given) => {
@@ -143,16 +143,16 @@ t.test("a rejected token gets one more try", async (t) => {
   t.match(decideRetry({ ...usual, result, tokenRetried: true }), { retry: false, reason: "token_retried" });
 });
 
-t.test("a missing permission gets one more try with a newer token only", async (t) => {
+t.test("a missing permission gets one more try with another token only", async (t) => {
   const result = ended({ class: "refused", code: permissionMissingCode });
   t.same(decideRetry({ ...usual, result }), { retry: false, reason: "refused" });
-  t.same(decideRetry({ ...usual, result, newerToken: true }), {
+  t.same(decideRetry({ ...usual, result, otherToken: true }), {
     retry: true,
     waitMs: 0,
     charged: false,
-    reason: "newer_token",
+    reason: "other_token",
   });
-  t.match(decideRetry({ ...usual, result, newerToken: true, tokenRetried: true }), {
+  t.match(decideRetry({ ...usual, result, otherToken: true, tokenRetried: true }), {
     retry: false,
     reason: "token_retried",
   });

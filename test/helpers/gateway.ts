@@ -13,11 +13,21 @@ export interface Teardown {
   teardown(handler: () => unknown): void;
 }
 
+export interface TestGrant {
+  readonly permissions: readonly string[];
+  readonly api_app_ids: "all" | "own" | readonly string[];
+  readonly app_types?: readonly string[];
+  readonly event_types?: readonly string[];
+}
+
 export interface TestCaller {
   readonly id: string;
   readonly key: string;
-  readonly grants?: readonly { permissions: readonly string[]; api_app_ids: "all" | readonly string[] }[];
+  readonly grants?: readonly TestGrant[];
   readonly expiresAt?: string;
+  readonly identities?: readonly object[];
+  readonly rateLimits?: Readonly<Record<string, string>>;
+  readonly weight?: number;
 }
 
 export interface TestGateway {
@@ -90,11 +100,12 @@ export async function startGateway(
   cozeUrl: string,
   environment: NodeJS.ProcessEnv = {},
   callers: readonly TestCaller[] = [],
+  issuers: readonly object[] = [],
 ): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), "gateway-test-"));
   const tester: TestCaller = { id: "tester", key: mintKey("tester") };
   await writeFile(join(folder, "token"), token);
-  await writeFile(join(folder, "callers.yaml"), callersYaml([tester, ...callers]));
+  await writeFile(join(folder, "callers.yaml"), callersYaml([tester, ...callers], issuers));
   const config = loadConfig({
     HOST: "127.0.0.1",
     COZE_BASE_URL: cozeUrl,
@@ -102,6 +113,11 @@ export async function startGateway(
     CALLERS_FILE: join(folder, "callers.yaml"),
     // A busy machine is no reason to fail; tests of the limit set it themselves.
     AUDIT_TIMEOUT_MS: "60000",
+    // Tests of the limits set their own.
+    RATE_LIMIT_READ: "unlimited",
+    RATE_LIMIT_WRITE: "unlimited",
+    RATE_LIMIT_DESTRUCTIVE: "unlimited",
+    RATE_LIMIT_UNAUTHENTICATED: "unlimited",
     AUDIT_STORE: `sqlite:${join(folder, "audit.db")}`,
     LOG_LEVEL: "debug",
     ...environment,
@@ -127,13 +143,17 @@ export async function startGateway(
 }
 
 /** A callers file in which callers without `grants` may do everything. */
-export function callersYaml(callers: readonly TestCaller[]): string {
+export function callersYaml(callers: readonly TestCaller[], issuers: readonly object[] = []): string {
   const everything = [{ permissions: [...permissions], api_app_ids: "all" as const }];
   const file = {
-    callers: callers.map(({ id, key, grants = everything, expiresAt }) => ({
+    issuers,
+    callers: callers.map(({ id, key, grants = everything, expiresAt, identities, rateLimits, weight }) => ({
       id,
       keys: [{ sha256: hashKey(key), ...(expiresAt !== undefined && { expires_at: expiresAt }) }],
       grants,
+      ...(identities && { identities }),
+      ...(rateLimits && { rate_limits: rateLimits }),
+      ...(weight !== undefined && { weight }),
     })),
   };
   // The gateway refuses YAML aliases, which two callers with the same grants would get.

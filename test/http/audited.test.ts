@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import t from "tap";
 import { hashKey, mintKey } from "../../src/callers/key.ts";
+import type { Credential } from "../../src/callers/policy.ts";
 import type { CallResult } from "../../src/coze/call-result.ts";
 import type { AttemptResult } from "../../src/coze/classify.ts";
 import { GatewayError } from "../../src/errors.ts";
@@ -8,11 +9,14 @@ import { conclusionOf, refusalOf, subjectOf, subjectWithInput } from "../../src/
 import { createApiApp } from "../../src/operations/create-api-app.ts";
 import { deleteApiApp } from "../../src/operations/delete-api-app.ts";
 import { listApiApps } from "../../src/operations/list-api-apps.ts";
+import { callerWith } from "../callers/callers.ts";
 
 const key = mintKey("billing");
-const credential = {
-  caller: { id: "billing", keys: [], grants: [] },
-  hash: Buffer.from(hashKey(key), "hex"),
+const billing = { ...callerWith(), id: "billing" };
+const credential: Credential = {
+  caller: billing,
+  kind: "key",
+  id: hashKey(key).slice(0, 16),
   expiresAt: Number.POSITIVE_INFINITY,
 };
 const token = "sat_0123456789abcdefABCDEF";
@@ -92,7 +96,7 @@ function resultOf(body: string | undefined, more: Partial<CallResult> = {}): Cal
 }
 
 t.test("a success is done, with every attempt", async (t) => {
-  t.same(conclusionOf(deleteApiApp, resultOf('{"code":0}')), {
+  t.same(conclusionOf(deleteApiApp, resultOf('{"code":0}'), billing), {
     outcome: "done",
     status: 200,
     error: undefined,
@@ -104,17 +108,17 @@ t.test("a success is done, with every attempt", async (t) => {
 t.test("a failure has its outcome and what the caller gets", async (t) => {
   const failed = { error: "coze_timeout", last: undefined, attempts: [], stopped: "no_time_left" } as const;
   for (const outcome of ["not_sent", "refused", "unknown"] as const) {
-    const conclusion = conclusionOf(deleteApiApp, resultOf(undefined, { ...failed, outcome }));
+    const conclusion = conclusionOf(deleteApiApp, resultOf(undefined, { ...failed, outcome }), billing);
     t.match(conclusion, { outcome, status: 504, error: "coze_timeout", stopped: "no_time_left" });
     t.strictSame(conclusion.attempts, []);
   }
-  const doubtful = conclusionOf(deleteApiApp, resultOf(undefined, { ...failed, outcome: undefined }));
+  const doubtful = conclusionOf(deleteApiApp, resultOf(undefined, { ...failed, outcome: undefined }), billing);
   t.equal(doubtful.outcome, "unknown", "what is not known is unknown");
-  t.equal(conclusionOf(listApiApps, resultOf(undefined, failed)).outcome, "failed", "a read is in no doubt");
+  t.equal(conclusionOf(listApiApps, resultOf(undefined, failed), billing).outcome, "failed", "a read is in no doubt");
 });
 
 t.test("a created app is named, when its id is one", async (t) => {
-  const idOf = (body: string, operation = createApiApp) => conclusionOf(operation, resultOf(body)).api_app_id;
+  const idOf = (body: string, operation = createApiApp) => conclusionOf(operation, resultOf(body), billing).api_app_id;
   t.equal(idOf('{"code":0,"data":{"id":"7512345678901234567"}}'), "7512345678901234567");
   t.equal(idOf('{"code":0,"data":{"id":"75"}}', deleteApiApp), undefined, "nothing else creates one");
   for (const body of [
@@ -132,7 +136,7 @@ t.test("a created app is named, when its id is one", async (t) => {
     t.equal(idOf(body), undefined, body.replaceAll("\\", ""));
   }
   const failed = resultOf(undefined, { error: "coze_malformed", outcome: "unknown" });
-  t.equal(conclusionOf(createApiApp, failed).api_app_id, undefined);
+  t.equal(conclusionOf(createApiApp, failed, billing).api_app_id, undefined);
 });
 
 t.test("a refusal before anything was sent", async (t) => {
@@ -140,5 +144,39 @@ t.test("a refusal before anything was sent", async (t) => {
     outcome: "not_sent",
     status: 403,
     error: "forbidden",
+  });
+});
+
+t.test("an app that was created is the caller's; nothing else changes owners", async (t) => {
+  const body = '{"code":0,"data":{"id":"7512345678901234567"}}';
+  t.equal(conclusionOf(createApiApp, resultOf(body), billing).owner, "billing");
+  t.equal(conclusionOf(deleteApiApp, resultOf(body), billing).owner, undefined);
+  const doubtful = resultOf(undefined, { error: "coze_timeout", outcome: "unknown" });
+  t.equal(conclusionOf(createApiApp, doubtful, billing).owner, undefined, "a doubt gives nothing");
+});
+
+t.test("a success that cannot be shown: a change is done all the same, a read gave nothing", async (t) => {
+  const hidden = new GatewayError("coze_malformed");
+  const body = '{"code":0,"data":{"id":"75"}}';
+  t.match(conclusionOf(createApiApp, resultOf(body), billing, hidden), {
+    outcome: "done",
+    status: 502,
+    error: "coze_malformed",
+    owner: "billing",
+  });
+  t.match(conclusionOf(listApiApps, resultOf(body), billing, hidden), { outcome: "failed", status: 502 });
+});
+
+t.test("by what somebody was known and allowed", async (t) => {
+  const request = {
+    ...requestFor({}),
+    rules: [{ name: "grants[0]" }, { name: "grants[2]" }],
+    policyVersion: "0123456789abcdef",
+  } as unknown as FastifyRequest;
+  t.match(subjectOf(listApiApps, request, { ...credential, kind: "jwt", subject: "a:b" }), {
+    credential_id: credential.id,
+    subject: "a:b",
+    rule: "grants[0]+grants[2]",
+    policy_version: "0123456789abcdef",
   });
 });

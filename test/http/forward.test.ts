@@ -1,9 +1,10 @@
 import Fastify from "fastify";
 import { pino } from "pino";
 import t from "tap";
+import { mintKey } from "../../src/callers/key.ts";
 import { idle } from "../../src/commands/openapi.ts";
 import { loadConfig } from "../../src/config/config.ts";
-import { CozeToken } from "../../src/coze/token.ts";
+import { CozeToken } from "../../src/coze/token/token.ts";
 import { addContext } from "../../src/http/context.ts";
 import { errorHandler } from "../../src/http/error-reply.ts";
 import { forward } from "../../src/http/forward.ts";
@@ -13,7 +14,7 @@ import { Secret } from "../../src/secret.ts";
 import { wire } from "../../src/wire.ts";
 import { call as callOnce, startGateway, startSandbox, token } from "../helpers/gateway.ts";
 import { appId, success } from "../operations/helper.ts";
-import { head, lockStore, start } from "./helper.ts";
+import { head, lockStore, recordsOf, start } from "./helper.ts";
 import { exchange, until } from "./wire.ts";
 
 t.test("a success is Coze's own bytes", async (t) => {
@@ -279,7 +280,11 @@ t.test("a route without a guard answers 500 and sends nothing to Coze", async (t
   addContext(app);
   app.setErrorHandler(errorHandler(parts.trail, () => undefined));
   const { coze, trail } = parts;
-  const handler = forward(deleteApiApp, { coze, trail, requestTimeoutMs: 1000, redact: (text) => text });
+  const handler = forward(deleteApiApp, {
+    ...{ coze, trail, ownersOf: parts.gate.ownersOf, origin: url },
+    requestTimeoutMs: 1000,
+    redact: (text) => text,
+  });
   app.route({ method: "DELETE", url: deleteApiApp.path, config: { operation: deleteApiApp }, handler });
   const origin = await app.listen({ host: "127.0.0.1", port: 0 });
   const { status, body } = await callOnce(`${origin}/v1/api_apps/${appId}`, "DELETE", {});
@@ -366,4 +371,32 @@ t.test("a failure without a logid is withheld as well", async (t) => {
     gateway: { error: "audit_incomplete" },
   });
   t.equal(headers.has("x-tt-logid"), false);
+});
+
+t.test("an app whose id cannot be read has no owner, and that is an error in the log", async (t) => {
+  const gateway = await start(t);
+  gateway.sandbox.faults.add({ body: '{"code":0,"msg":"","data":{"id":7512345678901234567,"verify_token":"s"}}' });
+  const { status, body } = await gateway.call("POST", "/v1/api_apps", { app_type: "normal", name: "x" });
+  t.equal(status, 200);
+  t.equal(body.data.verify_token, "s", "the tester may see it");
+  t.equal(gateway.lines().filter(({ event }) => event === "owner_unknown").length, 1);
+  t.equal(gateway.records().at(-1)?.owner, undefined);
+});
+
+t.test("a success that cannot be read well enough to be shown is withheld, and is recorded as done", async (t) => {
+  const key = mintKey("orders");
+  const { url, sandbox } = await startSandbox(t);
+  const grants = [{ permissions: ["createApiApp", "listApiApp"], api_app_ids: "own" as const }];
+  const gateway = await startGateway(t, url, {}, [{ id: "orders", key, grants }]);
+  const authorization = `Bearer ${key}`;
+  const deep = `{"code":0,"msg":"","data":{"id":"7512345678901234567","verify_token":${"[".repeat(200)}${"]".repeat(200)}}}`;
+  sandbox.faults.add({ body: deep });
+  const made = { app_type: "normal", name: "x" };
+  const created = await callOnce(`${gateway.url}/v1/api_apps`, "POST", { authorization }, made);
+  t.match(created, { status: 502, body: { gateway: { error: "coze_malformed", outcome: "unknown", attempts: 1 } } });
+  t.match(recordsOf(gateway).at(-1), { outcome: "done", status: 502, owner: "orders" });
+  sandbox.faults.add({ body: '{"code":0,"msg":"","data":{"items":{}}}' });
+  const list = await callOnce(`${gateway.url}/v1/api_apps`, "GET", { authorization });
+  t.match(list, { status: 502, body: { gateway: { error: "coze_malformed" } } });
+  t.match(recordsOf(gateway).at(-1), { outcome: "failed", status: 502 });
 });

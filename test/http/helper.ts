@@ -1,5 +1,11 @@
 import { DatabaseSync } from "node:sqlite";
 import type { AuditRecord } from "../../src/audit/record.ts";
+import { Issuers } from "../../src/callers/jwt/issuers.ts";
+import type { Policy } from "../../src/callers/policy.ts";
+import { AddressLimiter } from "../../src/callers/rate-limit/address-limiter.ts";
+import { createRateLimiter } from "../../src/callers/rate-limit/rate-limiter.ts";
+import { parseRate } from "../../src/config/rate.ts";
+import type { Gate } from "../../src/http/guard.ts";
 import { createMetrics, type MetricSources } from "../../src/telemetry/metrics.ts";
 import { startGateway, startSandbox, type Teardown, type TestGateway } from "../helpers/gateway.ts";
 
@@ -31,6 +37,10 @@ export function bareMetrics(sources: Partial<MetricSources> = {}) {
     retryBudget: () => 0,
     queueDepth: () => 0,
     tokenGeneration: () => 0,
+    tokenAgeSeconds: () => 0,
+    tokenExpiresInSeconds: () => 0,
+    tokenFailures: () => 0,
+    tokenReverts: () => 0,
     callsUnderWay: () => 0,
     sendRate: () => 0,
     coolDownSeconds: () => 0,
@@ -38,6 +48,9 @@ export function bareMetrics(sources: Partial<MetricSources> = {}) {
     auditWaiting: () => 0,
     auditUnsettled: () => 0,
     auditLastSeq: () => 0,
+    rateLimitStoreUsable: () => 0,
+    issuersInTrouble: () => 0,
+    keyLife: () => ({ expiring: [], expired: [], nextExpirySeconds: 0 }),
     ...sources,
   });
 }
@@ -52,4 +65,18 @@ export function head(key: string, line: string, ...headers: readonly string[]): 
 export function post(key: string, body: string, ...headers: readonly string[]): string {
   const length = `Content-Length: ${Buffer.byteLength(body, "latin1")}`;
   return head(key, "POST /v1/api_apps", "Content-Type: application/json", length, ...headers) + body;
+}
+
+/** A gate without any limits, where nobody owns anything and no issuer is known. */
+export function gateOf(policy: () => Policy): Gate {
+  const unlimited = parseRate("unlimited");
+  return {
+    policy,
+    issuers: new Issuers(),
+    addresses: new AddressLimiter(unlimited),
+    limiter: createRateLimiter({ store: "memory", replicas: 1, onStoreChange: () => undefined }),
+    rates: { read: unlimited, write: unlimited, destructive: unlimited },
+    ownersOf: async () => new Map(),
+    onLimited: () => undefined,
+  };
 }

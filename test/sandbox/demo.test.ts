@@ -30,16 +30,21 @@ t.test("the environment is a good one, for a local Coze that takes the token", a
   const list = (authorization: string) =>
     fetch(`${demo.sandboxUrl}/v1/api_apps`, { headers: { authorization, connection: "close" } });
   t.equal((await list(`Bearer ${token}`)).status, 200);
-  t.equal((await list(`Bearer ${demo.callerKey}`)).status, 401, "the caller key is no token");
+  t.equal((await list(`Bearer ${demo.keys.demo}`)).status, 401, "the caller key is no token");
   const { callers, credentials } = parsePolicy(await readFile(callersFile));
-  t.equal(credentials.size, 1);
-  t.match(callers, [{ id: "demo", grants: [{ permissions: [...permissions], api_app_ids: "all" }] }]);
+  t.equal(credentials.size, 3);
+  const cozes = [...permissions].filter((name) => name !== "readAudit");
+  t.match(callers, [
+    { id: "demo", grants: [{ permissions: [...permissions], api_app_ids: "all" }] },
+    { id: "orders", grants: [{ permissions: cozes, api_app_ids: "own" }] },
+    { id: "billing", grants: [{ permissions: cozes, api_app_ids: "own" }] },
+  ]);
   for (const file of [tokenFile, callersFile]) t.equal((await stat(file)).mode & 0o777, 0o600);
 });
 
 t.test("token, key and folder are new each time, and gone at the end", async (t) => {
   const [one, other] = [await start(t), await start(t)];
-  t.not(one.demo.callerKey, other.demo.callerKey);
+  t.not(one.demo.keys.demo, other.demo.keys.demo);
   t.not(await readFile(one.tokenFile, "utf8"), await readFile(other.tokenFile, "utf8"));
   await one.close();
   await t.rejects(access(dirname(one.tokenFile)), { code: "ENOENT" });
@@ -68,7 +73,7 @@ t.test("a start that fails leaves no folder behind", async (t) => {
 t.test("the guide names each address and has a command for each operation", async (t) => {
   const { demo, tokenFile } = await start(t);
   const guide = demoGuide("http://127.0.0.1:3000", demo);
-  for (const text of ["http://127.0.0.1:3000/docs", demo.sandboxUrl, demo.callerKey, "/_sandbox/faults"]) {
+  for (const text of ["http://127.0.0.1:3000/docs", demo.sandboxUrl, demo.keys.demo, "/_sandbox/faults"]) {
     t.match(guide, text);
   }
   t.notMatch(guide, await readFile(tokenFile, "utf8"), "the token of Coze is not shown");
@@ -77,7 +82,30 @@ t.test("the guide names each address and has a command for each operation", asyn
     const [, method, path = ""] = /-X (\w+) "http:\/\/127\.0\.0\.1:3000([^"?]*)/.exec(line) ?? [];
     return `${method} ${path.replace("$APP", ":api_app_id")}`;
   });
-  t.equal(called.pop(), "GET /gateway/v1/audit/events", "and at the end, who did all that");
-  t.strictSame([...called].sort(), operations.map(({ method, path }) => `${method} ${path}`).sort());
-  for (const command of commands) t.match(command, `-H "Authorization: Bearer ${demo.callerKey}"`);
+  const trail = called.indexOf("GET /gateway/v1/audit/events");
+  const known = new Set(operations.map(({ method, path }) => `${method} ${path}`));
+  t.strictSame(new Set(called.slice(0, trail)), known, "and then, who did all that");
+  t.strictSame(
+    called.slice(trail + 1),
+    [
+      "POST /v1/api_apps",
+      "DELETE /v1/api_apps/:api_app_id",
+      "GET /v1/api_apps",
+      "DELETE /v1/api_apps/:api_app_id",
+      "GET /gateway/v1/whoami",
+    ],
+    "and at the end, two callers that own what they create",
+  );
+  const keyOf = (command = "") => /Bearer (cgw_([a-z]+)_[\w-]+)"/.exec(command)?.slice(1);
+  for (const command of commands) {
+    const [key = "", id = ""] = keyOf(command) ?? [];
+    t.equal(key, demo.keys[id as keyof typeof demo.keys]);
+  }
+  t.strictSame(commands.slice(-5).map((command) => keyOf(command)?.[1]), [
+    "orders",
+    "billing",
+    "billing",
+    "orders",
+    "billing",
+  ]);
 });

@@ -1,8 +1,9 @@
 import type { Query } from "./queries.ts";
 
 /**
- * What is not as it was set up, one line each: tables without the trigger that refuses changes, months whose records
- * can no longer be found because their table stands alone, and indexes that were not finished.
+ * What is not as it was set up, one line each: tables without the trigger that refuses changes or the one that keeps
+ * the owners, months whose records can no longer be found because their table stands alone, and indexes that were not
+ * finished.
  */
 export const damageQuery: Query = {
   text: `WITH root AS (
@@ -17,6 +18,20 @@ export const damageQuery: Query = {
       SELECT FROM pg_trigger AS g JOIN pg_proc AS p ON p.oid = g.tgfoid
       WHERE g.tgrelid = tables.oid AND g.tgname = 'audit_refuse' AND p.proname = 'audit_refuse'
         AND g.tgenabled = 'A' AND g.tgtype = 58
+    )
+    UNION ALL
+    SELECT format('%s: owners are not kept, its trigger audit_own is missing or disabled', oid::regclass)
+    FROM tables WHERE NOT EXISTS (
+      SELECT FROM pg_trigger AS g JOIN pg_proc AS p ON p.oid = g.tgfoid
+      WHERE g.tgrelid = tables.oid AND g.tgname = 'audit_own' AND p.proname = 'audit_own'
+        AND g.tgenabled IN ('O', 'A') AND g.tgtype = 5
+    )
+    UNION ALL
+    SELECT format('app_owner: changes are not refused, its trigger %s is missing or disabled', guard.name)
+    FROM (VALUES ('audit_refuse', 30), ('audit_refuse_truncate', 34)) AS guard (name, type) WHERE NOT EXISTS (
+      SELECT FROM pg_trigger AS g JOIN pg_proc AS p ON p.oid = g.tgfoid
+      WHERE g.tgrelid = 'app_owner'::regclass AND g.tgname = guard.name AND p.proname = 'audit_refuse'
+        AND g.tgenabled = 'A' AND g.tgtype = guard.type
     )
     UNION ALL
     SELECT format('%s: is detached, so its records cannot be found', c.oid::regclass)

@@ -3,12 +3,14 @@ import type { AuditFilter, ChainPoint, Page } from "../store.ts";
 
 /** A statement and the values of its placeholders. */
 export interface Query {
+  /** Under which a connection keeps it prepared; absent: it is planned each time. */
+  readonly name?: string;
   readonly text: string;
   readonly values: readonly unknown[];
 }
 
 const columns = `position, stream, seq, segment, time, kind, request_id, caller, operation, api_app_id, outcome,
-  closes_stream, closes_seq, logids, text, hash`;
+  closes_stream, closes_seq, logids, text, hash, credential_id, owner, previous_owner`;
 
 /** The bounds of positions, numbers and times, also in rows that somebody forged. */
 const lowest = "-9223372036854775808";

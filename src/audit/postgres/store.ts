@@ -2,9 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Pool, type QueryResultRow } from "pg";
 import type { Link } from "../record.ts";
 import {
+  type AppOwner,
   type AuditFilter,
   type AuditStore,
   type ChainPoint,
+  type OwnersPage,
   type Page,
   type Prunable,
   type Row,
@@ -15,6 +17,7 @@ import {
 import { damageQuery } from "./damage.ts";
 import { storeErrorOf } from "./error.ts";
 import { prepare, requireTrail } from "./migrate.ts";
+import { ownersDamageQuery, ownersOfQuery, ownersQuery } from "./owners.ts";
 import { findPrunable, removeSegments } from "./prune.ts";
 import { chainQuery, findQuery, headsQuery, monthsQuery, type Query, unfinishedQuery } from "./queries.ts";
 import { onConnection, type PostgresLocation, PostgresServer } from "./server.ts";
@@ -23,15 +26,16 @@ import { PostgresWriter } from "./writer.ts";
 /** How long connections have to end in order, in ms. */
 const farewellMs = 1_000;
 
-/** Opens the store in a PostgreSQL database; to write, it sets up what is missing there. */
+/** Opens the store in a PostgreSQL database; to write, unless it is for a command, it sets up what is missing there. */
 export async function openPostgresStore(
   location: PostgresLocation,
-  { stream }: StoreOptions,
+  { stream, beside = false }: StoreOptions,
 ): Promise<AuditStore> {
   const server = new PostgresServer(location);
   const writer = stream === undefined ? undefined : new PostgresWriter(server, stream);
   try {
-    await onConnection(server, writer ? "maintenance" : "reader", writer ? prepare : requireTrail);
+    if (writer && !beside) await onConnection(server, "maintenance", prepare);
+    else await onConnection(server, "reader", requireTrail);
     await writer?.open();
   } catch (error) {
     throw storeErrorOf(error, "opening the audit store", server.place);
@@ -75,6 +79,19 @@ class PostgresStore implements AuditStore {
     return this.#read("chain", chainQuery(after, limit));
   }
 
+  async ownersOf(apiAppIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (apiAppIds.length === 0) return new Map();
+    const owners = await this.#read<Pick<AppOwner, "api_app_id" | "owner">>(
+      "owners of apps",
+      ownersOfQuery(apiAppIds),
+    );
+    return new Map(owners.map(({ api_app_id, owner }) => [api_app_id, owner]));
+  }
+
+  owners(page: OwnersPage): Promise<AppOwner[]> {
+    return this.#read<AppOwner>("owners", ownersQuery(page));
+  }
+
   heads(): Promise<StoredRow[]> {
     return this.#read("heads", headsQuery);
   }
@@ -96,7 +113,9 @@ class PostgresStore implements AuditStore {
   }
 
   async damage(): Promise<string[]> {
-    return (await this.#read<{ line: string }>("damage", damageQuery)).map(({ line }) => line);
+    const lines = async (query: Query) =>
+      (await this.#read<{ line: string }>("damage", query)).map(({ line }) => line);
+    return [...(await lines(damageQuery)), ...(await lines(ownersDamageQuery))];
   }
 
   close(): Promise<void> {
@@ -115,10 +134,10 @@ class PostgresStore implements AuditStore {
     return (await this.#read<{ segment: string }>("find", monthsQuery(filter))).map(({ segment }) => segment);
   }
 
-  #read<R extends object = StoredRow>(what: string, { text, values }: Query): Promise<R[]> {
+  #read<R extends object = StoredRow>(what: string, { values, ...query }: Query): Promise<R[]> {
     return this.#do(
       what,
-      async () => (await this.#readers.query<R & QueryResultRow>(text, [...values])).rows,
+      async () => (await this.#readers.query<R & QueryResultRow>({ ...query, values: [...values] })).rows,
     );
   }
 

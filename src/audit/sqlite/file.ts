@@ -16,6 +16,14 @@ interface Opened {
   readonly wal: string | undefined;
 }
 
+/** `own`: as its only owner, who keeps it in order; `beside`: writes while another process owns it; `read`: only reads. */
+export type FileAccess = "own" | "beside" | "read";
+
+const preparations = { own: "migrate", beside: "join", read: "none" } as const satisfies Record<
+  FileAccess,
+  Preparation
+>;
+
 /**
  * The store file at a path. SQLite goes on with the file it opened even when that was deleted or replaced, and would
  * write records to where nobody finds them; so before each use the path is looked at, and its file is opened anew.
@@ -23,24 +31,24 @@ interface Opened {
 export class SqliteFile {
   readonly path: string;
   readonly #walPath: string;
-  readonly #readOnly: boolean;
+  readonly #access: FileAccess;
   #opened: Opened | undefined;
   #closed = false;
 
-  private constructor(path: string, readOnly: boolean) {
+  private constructor(path: string, access: FileAccess) {
     this.path = path;
     this.#walPath = `${path}-wal`;
-    this.#readOnly = readOnly;
+    this.#access = access;
   }
 
   /**
    * Opens the file that is at the path.
    * @throws {StoreError} permanent, when it is no audit store of this version.
    */
-  static open(path: string, { readOnly }: { readonly readOnly: boolean }): SqliteFile {
-    const file = new SqliteFile(path, readOnly);
+  static open(path: string, access: FileAccess): SqliteFile {
+    const file = new SqliteFile(path, access);
     try {
-      file.#open(readOnly ? "none" : "create");
+      file.#open(access === "own" ? "create" : preparations[access]);
     } catch (error) {
       throw storeErrorOf(error, path, "open the file");
     }
@@ -78,7 +86,7 @@ export class SqliteFile {
     if (this.#opened && this.#opened.state === this.#state()) return this.#opened;
     if (this.#opened) this.#leave(this.#opened);
     this.#opened = undefined;
-    return this.#open(this.#readOnly ? "none" : "migrate");
+    return this.#open(preparations[this.#access]);
   }
 
   #open(preparation: Preparation): Opened {
@@ -86,7 +94,7 @@ export class SqliteFile {
     const immutable = this.#immutable;
     const location = pathToFileURL(this.path);
     if (immutable) location.searchParams.set("immutable", "1");
-    const connection = new SqliteConnection(location, { readOnly: this.#readOnly });
+    const connection = new SqliteConnection(location, { readOnly: this.#access === "read" });
     try {
       prepareSchema(connection, this.path, preparation);
     } catch (error) {
@@ -97,7 +105,7 @@ export class SqliteFile {
       connection,
       immutable,
       // Opening to write makes the WAL file; opening to read must see when one is made.
-      state: this.#readOnly ? state : this.#state(),
+      state: this.#access === "read" ? state : this.#state(),
       file: fileAt(this.path),
       wal: fileAt(this.#walPath),
     };
@@ -110,11 +118,11 @@ export class SqliteFile {
    */
   #leave({ connection, file, wal }: Opened): void {
     const leftBehind = fileAt(this.path) !== file && wal !== undefined && fileAt(this.#walPath) === wal;
-    if (this.#readOnly && leftBehind)
+    if (this.#access !== "own" && leftBehind)
       throw new StoreError(
         `audit store ${this.path}: the file was replaced, its WAL file is still the old one`,
       );
-    if (!this.#readOnly) {
+    if (this.#access === "own") {
       const done = connection.first<{ busy: number }>("PRAGMA wal_checkpoint(TRUNCATE)");
       if (done?.busy)
         throw new StoreError(
@@ -127,7 +135,7 @@ export class SqliteFile {
 
   /** A file without a WAL file is not in use; read as immutable it needs none, which reading would create otherwise. */
   get #immutable(): boolean {
-    return this.#readOnly && fileAt(this.#walPath) === undefined;
+    return this.#access === "read" && fileAt(this.#walPath) === undefined;
   }
 
   /** What stands at the paths; when this changes, the connection is not to be used any more. */

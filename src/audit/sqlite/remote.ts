@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { StoreError } from "../store.ts";
 import type { SqliteEngine } from "./engine.ts";
-import type { WorkerInput, WorkerMethod, WorkerReply, WorkerRequest } from "./worker.ts";
+import type { WorkerInput, WorkerMethod, WorkerOpening, WorkerReply, WorkerRequest } from "./worker.ts";
 
 /** Somebody who waits for a reply. */
 interface Pending {
@@ -42,10 +42,9 @@ export class SqliteRemote {
   static async open(
     script: URL,
     input: WorkerInput,
-  ): Promise<{ readonly remote: SqliteRemote; readonly repairedBytes: number }> {
+  ): Promise<{ readonly remote: SqliteRemote } & WorkerOpening> {
     const remote = new SqliteRemote(script, input);
-    const repairedBytes = Number(await remote.#reply(0));
-    return { remote, repairedBytes };
+    return { remote, ...((await remote.#reply(0)) as WorkerOpening) };
   }
 
   /** Asks the thread to run a method of the store; they are begun in the order of the calls. */

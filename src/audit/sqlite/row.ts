@@ -16,6 +16,9 @@ export const recordColumns = [
   "closes_seq",
   "text",
   "hash",
+  "credential_id",
+  "owner",
+  "previous_owner",
 ] as const satisfies readonly (keyof StoredRow)[];
 
 /** What is selected of each row of `audit_record AS r` to make a `PackedRow`. */
@@ -39,6 +42,9 @@ export type PackedRow = readonly [
   closesSeq: number | null,
   text: string,
   hash: string,
+  credentialId: string | null,
+  owner: string | null,
+  previousOwner: string | null,
   logids: string,
 ];
 
@@ -60,6 +66,9 @@ export function unpack(row: PackedRow): StoredRow {
     closes_seq: row[12],
     text: row[13],
     hash: row[14],
-    logids: JSON.parse(row[15]),
+    credential_id: row[15],
+    owner: row[16],
+    previous_owner: row[17],
+    logids: JSON.parse(row[18]),
   };
 }

@@ -1,5 +1,6 @@
 import { StoreError } from "../store.ts";
 import type { SqliteConnection } from "./connection.ts";
+import { ownersSchema } from "./owners-schema.ts";
 
 /** Marks a file as ours: "Coze" in ASCII. */
 export const applicationId = 0x436f7a65;
@@ -11,7 +12,7 @@ const maxIdleWalBytes = 64 * 1024 * 1024;
  * What makes version n+1 of the schema out of version n. What was released is never changed, only followed by more.
  * Records are never updated, and deleted only with a whole month that retention has listed in `audit_pruning`.
  */
-const migrations: readonly string[] = [
+export const migrations: readonly string[] = [
   `CREATE TABLE audit_record (
      position INTEGER PRIMARY KEY AUTOINCREMENT,
      stream TEXT NOT NULL,
@@ -58,20 +59,33 @@ const migrations: readonly string[] = [
    BEGIN SELECT RAISE(ABORT, 'audit records are deleted by retention only'); END;
    CREATE TRIGGER audit_record_pruned AFTER DELETE ON audit_record
    BEGIN DELETE FROM audit_logid WHERE position = OLD.position; END;`,
+  ownersSchema,
 ];
 
-/** Whether a file may be changed on opening: `create` fills an empty one, `migrate` brings ours up to date. */
-export type Preparation = "create" | "migrate" | "none";
+/**
+ * Whether a file may be changed on opening: `create` fills an empty one, `migrate` brings ours up to date, `join` takes
+ * it as it is to write beside the process that made it so, `none` is for reading.
+ */
+export type Preparation = "create" | "migrate" | "join" | "none";
 
 /**
  * Makes sure that the file is an audit store of this version.
  * @throws {StoreError} permanent, when it is another program's, or of a version that is not known.
  */
 export function prepareSchema(connection: SqliteConnection, path: string, preparation: Preparation): void {
-  if (preparation === "none") {
-    check(connection, path, migrations.length);
-    return;
-  }
+  if (preparation === "create" || preparation === "migrate") upgrade(connection, path, preparation);
+  check(connection, path, migrations.length);
+  if (preparation === "none") return;
+  // Only now: WAL mode is written into the file, and a foreign one must stay as it is.
+  connection.exec("PRAGMA journal_mode = WAL");
+  connection.exec("PRAGMA synchronous = FULL");
+  // What a long reading or a removal blew up becomes small again.
+  connection.exec(`PRAGMA journal_size_limit = ${maxIdleWalBytes}`);
+  // The first reading makes the WAL file, which belongs to what stands at the path.
+  check(connection, path, migrations.length);
+}
+
+function upgrade(connection: SqliteConnection, path: string, preparation: "create" | "migrate"): void {
   const fresh = preparation === "create" && pragma(connection, "page_count") === 0;
   connection.transaction("IMMEDIATE", () => {
     if (fresh) connection.exec(`PRAGMA application_id = ${applicationId}`);
@@ -81,13 +95,6 @@ export function prepareSchema(connection: SqliteConnection, path: string, prepar
     if (missing.length > 0)
       connection.exec(`${missing.join("\n")} PRAGMA user_version = ${migrations.length}`);
   });
-  // Only now: WAL mode is written into the file, and a foreign one must stay as it is.
-  connection.exec("PRAGMA journal_mode = WAL");
-  connection.exec("PRAGMA synchronous = FULL");
-  // What a long reading or a removal blew up becomes small again.
-  connection.exec(`PRAGMA journal_size_limit = ${maxIdleWalBytes}`);
-  // The first reading makes the WAL file, which belongs to what stands at the path.
-  check(connection, path, migrations.length);
 }
 
 function check(connection: SqliteConnection, path: string, oldest: number): void {

@@ -3,6 +3,7 @@ import {
   type AuditFilter,
   type AuditStore,
   type ChainPoint,
+  type OwnersPage,
   type Page,
   type Row,
   StoreError,
@@ -15,13 +16,21 @@ import { unpack } from "./row.ts";
 const script = new URL(import.meta.url.replace(/store(\.\w+)$/, "worker$1"));
 
 /**
- * Opens the store in an SQLite file. One process alone writes it; others can read it at the same time.
+ * Opens the store in an SQLite file. One process alone writes it, and commands beside it; others can read it at the same
+ * time.
  * @throws {StoreError} `permanent` when it cannot work until somebody changes something.
  */
-export async function openSqliteStore(path: string, { stream }: StoreOptions): Promise<AuditStore> {
-  const readOnly = stream === undefined;
-  const { remote, repairedBytes } = await SqliteRemote.open(script, { path, readOnly });
-  return new SqliteStore(path, repairedBytes, readOnly ? { reader: remote } : { stream, writer: remote });
+export async function openSqliteStore(
+  path: string,
+  { stream, beside = false }: StoreOptions,
+): Promise<AuditStore> {
+  if (stream === undefined) {
+    const { remote } = await SqliteRemote.open(script, { path, open: "read" });
+    return new SqliteStore(path, { reader: remote });
+  }
+  const open = beside ? "writeBeside" : "write";
+  const { remote, repairedBytes, owned } = await SqliteRemote.open(script, { path, open });
+  return new SqliteStore(path, { stream, writer: remote, repairedBytes, owned });
 }
 
 /** The thread that an open store starts with. */
@@ -29,6 +38,9 @@ interface StoreParts {
   readonly stream?: string;
   readonly writer?: SqliteRemote;
   readonly reader?: SqliteRemote;
+  readonly repairedBytes?: number;
+  /** Whether the lock of the store is held. */
+  readonly owned?: boolean;
 }
 
 /** An open store: one thread writes, another one reads, so that a long search holds up no change. */
@@ -37,15 +49,17 @@ class SqliteStore implements AuditStore {
   readonly #path: string;
   readonly #stream: string | undefined;
   readonly #writer: SqliteRemote | undefined;
+  readonly #owned: boolean;
   /** Started when it is needed first. */
   #reader: Promise<SqliteRemote> | undefined;
   #closed = false;
 
-  constructor(path: string, repairedBytes: number, { stream, writer, reader }: StoreParts) {
+  constructor(path: string, { stream, writer, reader, repairedBytes = 0, owned = false }: StoreParts) {
     this.repairedBytes = repairedBytes;
     this.#path = path;
     this.#stream = stream;
     this.#writer = writer;
+    this.#owned = owned;
     this.#reader = reader && Promise.resolve(reader);
   }
 
@@ -63,6 +77,17 @@ class SqliteStore implements AuditStore {
     return (await reader.call("chain", after, limit)).map(unpack);
   }
 
+  async ownersOf(apiAppIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    if (apiAppIds.length === 0) return new Map();
+    const reader = await this.#toRead();
+    return new Map(await reader.call("ownersOf", apiAppIds));
+  }
+
+  async owners(page: OwnersPage) {
+    const reader = await this.#toRead();
+    return reader.call("owners", page);
+  }
+
   async heads() {
     const reader = await this.#toRead();
     return (await reader.call("heads")).map(unpack);
@@ -73,9 +98,9 @@ class SqliteStore implements AuditStore {
     return (await reader.call("unfinished", stream, settledTo)).map(unpack);
   }
 
-  /** The store is locked for this process, so whoever wrote another stream is dead. */
+  /** When the store is locked for this process, whoever wrote another stream is dead, or will write no attempt. */
   async claim(stream: string): Promise<boolean> {
-    return stream !== this.#stream;
+    return this.#owned && stream !== this.#stream;
   }
 
   async release(): Promise<void> {}
@@ -116,7 +141,7 @@ class SqliteStore implements AuditStore {
 
   async #startReader(): Promise<SqliteRemote> {
     try {
-      const { remote } = await SqliteRemote.open(script, { path: this.#path, readOnly: true });
+      const { remote } = await SqliteRemote.open(script, { path: this.#path, open: "read" });
       return remote;
     } catch (error) {
       this.#reader = undefined;

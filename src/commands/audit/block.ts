@@ -6,11 +6,18 @@ import type { StoredRow } from "../../audit/store.ts";
 /** What is shown of a record besides its time, kind, outcome, attempts and id. */
 const fields = [
   "caller",
+  "subject",
   "credential_id",
   "operation",
   "api_app_id",
+  "owner",
+  "previous_owner",
+  "operator",
   "event_types",
   "fields",
+  "rule",
+  "policy_version",
+  "dry_run",
   "status",
   "error",
   "stopped",
@@ -29,7 +36,10 @@ export function blockOf(row: StoredRow): string {
   const { time, kind, outcome = "", attempts = [], closes, follows } = record;
   const lines = [
     `${time}  ${kind} ${outcome}`.trimEnd(),
-    fields.flatMap((name) => (record[name] === undefined ? [] : `${name} ${record[name]}`)).join("  "),
+    fields
+      // Only an owner can be empty.
+      .flatMap((name) => (record[name] === undefined ? [] : `${name} ${record[name] || "(nobody)"}`))
+      .join("  "),
     ...attempts.map((attempt) =>
       Object.entries(attempt)
         .map(([name, value]) => `${name} ${value}`)

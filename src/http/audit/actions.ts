@@ -6,6 +6,7 @@ export const listAuditEvents: Action = {
   id: "list_audit_events",
   permission: readAudit,
   idempotency: "safe",
+  reach: "all_apps",
 };
 
 /** Reads one record of the audit trail. */
@@ -13,4 +14,5 @@ export const getAuditEvent: Action = {
   id: "get_audit_event",
   permission: readAudit,
   idempotency: "safe",
+  reach: "all_apps",
 };

@@ -22,6 +22,11 @@ export const auditQuery: JsonSchema = {
     },
     to: { ...time, description: `Only before this time. ${timeForm}.`, examples: ["2027-03-11"] },
     caller: { ...word, description: "Id of the caller in the callers file.", examples: ["billing"] },
+    credential_id: {
+      ...word,
+      description: "`credential_id` of records: what was done with this key.",
+      examples: ["d18fb7e235ee0b0f"],
+    },
     operation: { ...word, description: "What was asked for.", examples: ["delete_api_app"] },
     api_app_id: apiAppId,
     outcome: {

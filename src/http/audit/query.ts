@@ -10,6 +10,7 @@ export interface AuditQuery {
   readonly kind?: AuditKind;
   readonly request_id?: string;
   readonly caller?: string;
+  readonly credential_id?: string;
   readonly operation?: string;
   readonly api_app_id?: string;
   readonly outcome?: AuditOutcome;
@@ -32,14 +33,14 @@ const time = z.union([z.iso.datetime({ offset: true }), z.iso.date()]).transform
  * @throws {GatewayError} invalid_request, when a time does not exist or no time lies between the two.
  */
 export function filterOf(query: AuditQuery): AuditFilter {
-  const { kind, request_id, caller, operation, api_app_id, outcome, logid } = query;
+  const { kind, request_id, caller, credential_id, operation, api_app_id, outcome, logid } = query;
   const from = timeOf("from", query.from);
   const to = timeOf("to", query.to);
   if (from !== undefined && to !== undefined && from >= to) {
     // Answered with an empty list, this would read as "nothing happened".
     throw invalid([{ path: "query.to", message: "must be later than `from`; `to` itself is not included" }]);
   }
-  return { from, to, kind, request_id, caller, operation, api_app_id, outcome, logid };
+  return { from, to, kind, request_id, caller, credential_id, operation, api_app_id, outcome, logid };
 }
 
 /**

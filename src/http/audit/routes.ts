@@ -1,8 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import type { Policy } from "../../callers/policy.ts";
 import { GatewayError } from "../../errors.ts";
 import { asGatewayError } from "../error-reply.ts";
-import { guard } from "../guard.ts";
+import { type Gate, guard } from "../guard.ts";
 import { ndjson, prefersNdjson } from "./accept.ts";
 import { getAuditEvent, listAuditEvents } from "./actions.ts";
 import { eventOf } from "./event.ts";
@@ -20,8 +19,6 @@ export interface AuditRead {
 
 /** What the routes of the audit trail need. */
 export interface AuditRouteOptions {
-  /** The policy in force now. */
-  readonly policy: () => Policy;
   /** The store, for reading. */
   readonly store: AuditReader;
   /** Records a read before its reply; rejects with the GatewayError to answer when that is not possible. */
@@ -32,13 +29,17 @@ export interface AuditRouteOptions {
  * The routes that answer from the audit trail. A read is recorded there itself once it is known to succeed; one that
  * is refused is recorded where all refusals are.
  */
-export function addAuditRoutes(app: FastifyInstance, { policy, store, recordRead }: AuditRouteOptions): void {
+export function addAuditRoutes(
+  app: FastifyInstance,
+  gate: Gate,
+  { store, recordRead }: AuditRouteOptions,
+): void {
   app.route<{ Querystring: AuditQuery }>({
     method: "GET",
     url: "/gateway/v1/audit/events",
     config: { operation: listAuditEvents },
     schema: listSchema,
-    onRequest: guard(listAuditEvents, policy),
+    onRequest: guard(listAuditEvents, gate),
     handler: async (request, reply) => {
       const { query, headers, log } = request;
       reply.header("vary", "Accept");
@@ -62,7 +63,7 @@ export function addAuditRoutes(app: FastifyInstance, { policy, store, recordRead
     url: "/gateway/v1/audit/events/:id",
     config: { operation: getAuditEvent },
     schema: getSchema,
-    onRequest: guard(getAuditEvent, policy),
+    onRequest: guard(getAuditEvent, gate),
     handler: async (request, reply) => {
       const event = await eventOf(readerOf(store, request.log), request.params.id);
       if (event === undefined) {

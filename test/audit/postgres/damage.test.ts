@@ -47,6 +47,51 @@ t.test("changes that are not refused any more are damage", { skip }, async (t) =
   }
 });
 
+t.test("owners that are not kept any more are damage", { skip }, async (t) => {
+  const { query, damage } = await withMonth(t);
+  const line = (table: string) =>
+    `${table}: owners are not kept, its trigger audit_own is missing or disabled`;
+  for (const table of [month, "audit_record"]) {
+    for (const weaker of ["DISABLE", "ENABLE REPLICA"]) {
+      await query(`ALTER TABLE ONLY ${table} ${weaker} TRIGGER audit_own`);
+      t.strictSame(await damage(), [line(table)], `${weaker} ${table}`);
+      await query(`ALTER TABLE ONLY ${table} ENABLE ALWAYS TRIGGER audit_own`);
+      t.strictSame(await damage(), []);
+    }
+  }
+  await query("DROP TRIGGER audit_own ON audit_record");
+  t.strictSame(await damage(), [line("audit_record"), line(month)], "from all months");
+  await query("CREATE FUNCTION allow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");
+  for (const other of [
+    "AFTER INSERT ON audit_record FOR EACH ROW EXECUTE FUNCTION allow()",
+    "AFTER INSERT OR UPDATE ON audit_record FOR EACH ROW EXECUTE FUNCTION audit_own()",
+  ]) {
+    await query(`CREATE TRIGGER audit_own ${other}`);
+    t.strictSame(await damage(), [line("audit_record"), line(month)], other);
+    await query("DROP TRIGGER audit_own ON audit_record");
+  }
+});
+
+t.test("owners that anybody can change are damage", { skip }, async (t) => {
+  const { query, damage } = await withMonth(t);
+  for (const trigger of ["audit_refuse", "audit_refuse_truncate"]) {
+    const line = `app_owner: changes are not refused, its trigger ${trigger} is missing or disabled`;
+    for (const weaker of ["DISABLE", "ENABLE"]) {
+      await query(`ALTER TABLE app_owner ${weaker} TRIGGER ${trigger}`);
+      t.strictSame(await damage(), [line], weaker);
+      await query(`ALTER TABLE app_owner ENABLE ALWAYS TRIGGER ${trigger}`);
+      t.strictSame(await damage(), []);
+    }
+    await query(`DROP TRIGGER ${trigger} ON app_owner; CREATE TRIGGER ${trigger} BEFORE UPDATE ON app_owner
+      FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse(); ALTER TABLE app_owner ENABLE ALWAYS TRIGGER ${trigger}`);
+    t.strictSame(await damage(), [line], "one that refuses less");
+    await query(`DROP TRIGGER ${trigger} ON app_owner; CREATE TRIGGER ${trigger} BEFORE
+      ${trigger === "audit_refuse" ? "INSERT OR UPDATE OR DELETE" : "TRUNCATE"} ON app_owner
+      FOR EACH STATEMENT EXECUTE FUNCTION audit_refuse(); ALTER TABLE app_owner ENABLE ALWAYS TRIGGER ${trigger}`);
+    t.strictSame(await damage(), []);
+  }
+});
+
 t.test("a month that is not part of the trail any more is damage", { skip }, async (t) => {
   const { query, damage } = await withMonth(t);
   await query(`ALTER TABLE audit_record DETACH PARTITION ${month}`);

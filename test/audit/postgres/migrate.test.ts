@@ -27,9 +27,9 @@ t.test("an empty database gets the schema, one that has it is left alone", { ski
     [],
     "looking changes nothing",
   );
-  t.strictSame(await migratePostgres({ url }), { from: 0, to: 1 });
+  t.strictSame(await migratePostgres({ url }), { from: 0, to: 2 });
   const made = await query(everything);
-  t.strictSame(await migratePostgres({ url }), { from: 1, to: 1 });
+  t.strictSame(await migratePostgres({ url }), { from: 2, to: 2 });
   t.strictSame(await query(everything), made);
   await onConnection(server, "reader", requireTrail);
 
@@ -65,7 +65,7 @@ t.test("many replicas that start at once on an empty database", { skip }, async 
     const stores = await Promise.all(
       Array.from({ length: 8 }, (_, replica) => openPostgresStore({ url }, { stream: `replica.${replica}` })),
     );
-    t.strictSame(await query("SELECT version FROM audit_meta"), [{ version: 1 }], `round ${round}`);
+    t.strictSame(await query("SELECT version FROM audit_meta"), [{ version: 2 }], `round ${round}`);
     for (const store of stores) t.strictSame(await store.damage(), []);
     for (const store of stores) await store.close();
   }
@@ -78,7 +78,7 @@ t.test("a schema that is newer than the program is left alone", { skip }, async 
   const newer = {
     name: "StoreError",
     permanent: true,
-    message: /its schema 99 is newer than this program, .* knows 1/,
+    message: /its schema 99 is newer than this program, .* knows 2/,
   };
   await t.rejects(openPostgresStore({ url }, { stream: "a.1" }), newer);
   await t.rejects(openPostgresStore({ url }, {}), newer);
@@ -118,9 +118,9 @@ t.test("functions do not look where others can put things in their way", { skip 
   own.searchParams.set("options", "-c search_path=elsewhere,public");
   await migratePostgres({ url: own.href });
   const functions = await query<{ config: string[] }>(
-    "SELECT proconfig AS config FROM pg_proc WHERE proname ~ '^audit_(append|ensure|drop)' AND pronamespace = 'elsewhere'::regnamespace",
+    "SELECT proconfig AS config FROM pg_proc WHERE proname ~ '^audit_(append|ensure|drop|own)' AND pronamespace = 'elsewhere'::regnamespace",
   );
-  t.equal(functions.length, 3);
+  t.equal(functions.length, 4);
   for (const { config } of functions) t.ok(config.includes("search_path=elsewhere, pg_temp"), config.join());
 });
 

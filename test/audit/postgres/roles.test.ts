@@ -44,7 +44,7 @@ t.test("the roles of docs/postgresql.md, made by its SQL", { skip: skipOwn }, as
 
   await t.test("the gateway does not start before the owner has set up the schema", async (t) => {
     await t.rejects(ownedBy(urlOf("gateway")), { ...permanent, message: /run `audit migrate`/ });
-    t.strictSame(await migratePostgres({ url: urlOf("owner") }), { from: 0, to: 1 });
+    t.strictSame(await migratePostgres({ url: urlOf("owner") }), { from: 0, to: 2 });
     await run(urlOf("owner"), asOwner);
   });
 
@@ -66,6 +66,18 @@ t.test("the roles of docs/postgresql.md, made by its SQL", { skip: skipOwn }, as
     t.equal((await store.unfinished("dead.1", 0)).length, 1);
     await store.release("dead.1");
     t.match(await store.prunable("2027-04"), { records: 4 });
+    const command = new Trail("coze_audit_command.1");
+    const beside = await openPostgresStore(
+      { url: urlOf("gateway") },
+      { stream: "coze_audit_command.1", beside: true },
+    );
+    t.teardown(() => beside.close());
+    const april = { time: Date.parse("2027-04-02T00:00:00Z") };
+    await beside.append(
+      [command.created("7", "billing", april), command.ownerChange("7", "billing", "crm", april)],
+      undefined,
+    );
+    t.strictSame(await store.ownersOf(["7"]), new Map([["7", "crm"]]));
     t.strictSame(await store.damage(), []);
     await t.rejects(store.remove(["2027-03"]), {
       name: "StoreError",
@@ -94,6 +106,15 @@ t.test("the roles of docs/postgresql.md, made by its SQL", { skip: skipOwn }, as
     "CREATE OR REPLACE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
     "DROP FUNCTION audit_refuse() CASCADE",
     "CREATE RULE hide AS ON INSERT TO audit_record DO INSTEAD NOTHING",
+    "UPDATE app_owner SET owner = 'mallory'",
+    "DELETE FROM app_owner",
+    "TRUNCATE app_owner",
+    "INSERT INTO app_owner VALUES ('1', 'mallory', 0, 'a.1', 1, 1)",
+    "ALTER TABLE app_owner DISABLE TRIGGER ALL",
+    "DROP TABLE app_owner",
+    "DROP TRIGGER audit_own ON audit_record",
+    "CREATE OR REPLACE FUNCTION audit_own() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    "CREATE FUNCTION audit_other() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
     "SELECT audit_drop_segment('2027-03')",
     "SELECT setval('audit_position', 1)",
     "ALTER SEQUENCE audit_position RESTART",
@@ -112,9 +133,10 @@ t.test("the roles of docs/postgresql.md, made by its SQL", { skip: skipOwn }, as
   await t.test("the auditor only reads", async (t) => {
     const store = await openPostgresStore({ url: urlOf("reader") }, {});
     t.teardown(() => store.close());
-    t.equal((await store.find({ to: Date.parse("2027-12-31T00:00:00Z") }, newest)).length, 5);
-    t.equal((await store.chain(undefined, 10)).length, 5);
-    t.equal((await store.heads()).length, 2);
+    t.equal((await store.find({ to: Date.parse("2027-12-31T00:00:00Z") }, newest)).length, 7);
+    t.equal((await store.chain(undefined, 10)).length, 7);
+    t.equal((await store.heads()).length, 3);
+    t.match(await store.owners({ limit: 9 }), [{ api_app_id: "7", owner: "crm" }]);
     t.strictSame(await store.damage(), []);
     for (const change of changes) await t.rejects(as("reader", change), permission, change);
     for (const addition of [
@@ -137,7 +159,8 @@ t.test("the roles of docs/postgresql.md, made by its SQL", { skip: skipOwn }, as
     const store = await ownedBy(urlOf("owner"));
     t.teardown(() => store.close());
     t.equal(await store.remove(["2027-03"]), 4);
-    t.equal((await store.find({}, newest)).length, 1);
+    t.equal((await store.find({}, newest)).length, 3);
+    t.strictSame(await store.ownersOf(["7"]), new Map([["7", "crm"]]));
   });
 
   await t.test("nobody else gets in", async (t) => {

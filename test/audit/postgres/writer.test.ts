@@ -1,8 +1,8 @@
 import { Client } from "pg";
 import t from "tap";
+import { appendLock } from "../../../src/audit/postgres/append.ts";
 import { storeErrorOf } from "../../../src/audit/postgres/error.ts";
 import { migratePostgres } from "../../../src/audit/postgres/migrate.ts";
-import { appendLock } from "../../../src/audit/postgres/schema.ts";
 import { PostgresServer } from "../../../src/audit/postgres/server.ts";
 import { PostgresWriter, streamLock } from "../../../src/audit/postgres/writer.ts";
 import { eventually } from "../../config/eventually.ts";

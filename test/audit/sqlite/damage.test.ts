@@ -35,7 +35,7 @@ t.test("a healthy store has none", async (t) => {
 t.test("overwritten pages are told, some lines of them", async (t) => {
   const lines = damageAfter(t, (content) => {
     const pages = content.length / pageBytes;
-    content.fill("damage", pageBytes * Math.floor(pages / 4), pageBytes * Math.floor((pages * 3) / 4));
+    content.fill("damage", pageBytes * Math.floor(pages / 2), pageBytes * Math.floor((pages * 3) / 4));
   });
   t.ok(lines.length > 1 && lines.length <= 20, `${lines.length} lines`);
 });

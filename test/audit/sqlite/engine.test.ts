@@ -165,7 +165,7 @@ t.test("damage is found, and told by whoever meets it", async (t) => {
   const path = closedStore(t);
   const content = readFileSync(path);
   const pages = content.length / 4096;
-  content.fill("damage", 4096 * Math.floor(pages / 4), 4096 * Math.floor((pages * 3) / 4));
+  content.fill("damage", 4096 * Math.floor(pages / 2), 4096 * Math.floor((pages * 3) / 4));
   writeFileSync(path, content);
   for (const engine of [reading(t, path), writing(t, path)]) {
     const lines = engine.damage();

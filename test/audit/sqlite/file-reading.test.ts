@@ -47,7 +47,7 @@ t.test("what fails while writing begins and ends is tried again too", async (t) 
   const counted = reader.use("read", (connection) => {
     times += 1;
     if (times > 1) return countIn(connection);
-    const writer = SqliteFile.open(path, { readOnly: false });
+    const writer = SqliteFile.open(path, "own");
     writer.use("append", (connection) => append(connection, [new Trail("b.1").next()], undefined));
     writer.close();
     throw new Error("as if half of a change had been read");
@@ -78,7 +78,7 @@ t.test("a store is read in a folder that cannot be written", async (t) => {
   file.close();
   const reader = `
     import { SqliteFile } from ${JSON.stringify(new URL("../../../src/audit/sqlite/file.ts", import.meta.url))};
-    const file = SqliteFile.open(${JSON.stringify(path)}, { readOnly: true });
+    const file = SqliteFile.open(${JSON.stringify(path)}, "read");
     file.use("read", (connection) => console.log(JSON.stringify(connection.first("SELECT count(*) AS n FROM audit_record"))));
   `;
   const root = process.getuid?.() === 0;

@@ -7,7 +7,7 @@ import type { Scope } from "../store-contract-place.ts";
 
 /** Opens a file; it is closed at the end of the test. */
 export function opened(t: Pick<Scope, "teardown">, path: string, readOnly = false): SqliteFile {
-  const file = SqliteFile.open(path, { readOnly });
+  const file = SqliteFile.open(path, readOnly ? "read" : "own");
   t.teardown(() => file.close());
   return file;
 }
@@ -39,5 +39,5 @@ export function backUp(path: string, to: string): void {
   const connection = new SqliteConnection(path);
   connection.exec(`VACUUM INTO '${to}'`);
   connection.close();
-  SqliteFile.open(to, { readOnly: false }).close();
+  SqliteFile.open(to, "own").close();
 }

@@ -2,7 +2,10 @@ import t from "tap";
 import { SqliteRemote } from "../../../src/audit/sqlite/remote.ts";
 
 /** Opens a remote whose thread runs the code when it has opened; `port` and `workerData` are there. */
-function open(code: string, opening = "port.postMessage({ id: 0, result: 7 })") {
+function open(
+  code: string,
+  opening = "port.postMessage({ id: 0, result: { repairedBytes: 7, owned: true } })",
+) {
   const script = `
     import { parentPort as port, workerData } from "node:worker_threads";
     ${opening};
@@ -10,22 +13,23 @@ function open(code: string, opening = "port.postMessage({ id: 0, result: 7 })") 
   `;
   return SqliteRemote.open(new URL(`data:text/javascript,${encodeURIComponent(script)}`), {
     path: "/data/audit.db",
-    readOnly: true,
+    open: "read",
   });
 }
 
 const whenClosed = 'port.on("message", ({ method }) => { if (method === "close") port.close(); })';
 
 t.test("opening tells what the thread told, and what it was given", async (t) => {
-  const { remote, repairedBytes } = await open(whenClosed);
+  const { remote, repairedBytes, owned } = await open(whenClosed);
   t.equal(repairedBytes, 7);
+  t.equal(owned, true);
   await remote.close();
   const failing =
     "port.postMessage({ id: 0, error: { message: JSON.stringify(workerData), permanent: true } })";
   await t.rejects(open("", failing), {
     name: "StoreError",
     permanent: true,
-    message: '{"path":"/data/audit.db","readOnly":true}',
+    message: '{"path":"/data/audit.db","open":"read"}',
   });
 });
 

@@ -3,15 +3,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import t from "tap";
-import type { WorkerReply } from "../../../src/audit/sqlite/worker.ts";
+import type { WorkerInput, WorkerReply } from "../../../src/audit/sqlite/worker.ts";
 import type { Row } from "../../../src/audit/store.ts";
 import { linkOf, Trail } from "../rows.ts";
 
 const script = new URL("../../../src/audit/sqlite/worker.ts", import.meta.url);
 
 /** Starts the worker; `ask` sends a request and gives the next reply. */
-function start(t: { teardown(handler: () => unknown): void }, path: string, readOnly: boolean) {
-  const worker = new Worker(script, { workerData: { path, readOnly } });
+function start(t: { teardown(handler: () => unknown): void }, path: string, open: WorkerInput["open"]) {
+  const worker = new Worker(script, { workerData: { path, open } });
   t.teardown(() => worker.terminate());
   const reply = async (): Promise<WorkerReply> => (await once(worker, "message"))[0];
   const ask = (request: unknown) => {
@@ -24,8 +24,8 @@ function start(t: { teardown(handler: () => unknown): void }, path: string, read
 
 t.test("a worker opens, answers by number, and ends when it is told to", async (t) => {
   const path = join(t.testdir(), "audit.db");
-  const { worker, reply, ask } = start(t, path, false);
-  t.same(await reply(), { id: 0, result: 0 });
+  const { worker, reply, ask } = start(t, path, "write");
+  t.same(await reply(), { id: 0, result: { repairedBytes: 0, owned: true } });
   const trail = new Trail("a.1");
   const [first, second, third] = trail.rows(3) as [Row, Row, Row];
   t.same(await ask({ id: 5, method: "append", args: [[first], undefined] }), { id: 5, result: undefined });
@@ -42,7 +42,7 @@ t.test("a worker opens, answers by number, and ends when it is told to", async (
 });
 
 t.test("a worker that cannot open says so and ends by itself", async (t) => {
-  const { worker, reply } = start(t, join(t.testdir(), "audit.db"), true);
+  const { worker, reply } = start(t, join(t.testdir(), "audit.db"), "read");
   const ended = once(worker, "exit");
   t.match(await reply(), { id: 0, error: { message: /there is no such file/, permanent: true } });
   t.same(await ended, [0]);

@@ -85,6 +85,9 @@ t.test("a column that does not say what the text says", async (t) => {
     { outcome: "done" },
     { closes_stream: "a.1" },
     { closes_seq: 1 },
+    { credential_id: "fedcba9876543210" },
+    { owner: "mallory" },
+    { previous_owner: "" },
     { logids: ["log-a"] },
   ];
   for (const change of changed) {

@@ -6,9 +6,18 @@ import { UsageError } from "../../../src/commands/command.ts";
 const filter = (...args: readonly string[]) =>
   filterOf(parseArgs({ args: [...args], options: filterFlags }).values);
 const nothing = Object.fromEntries(
-  ["logid", "caller", "operation", "request_id", "api_app_id", "outcome", "kind", "from", "to"].map(
-    (name) => [name, undefined],
-  ),
+  [
+    "logid",
+    "caller",
+    "operation",
+    "request_id",
+    "credential_id",
+    "api_app_id",
+    "outcome",
+    "kind",
+    "from",
+    "to",
+  ].map((name) => [name, undefined]),
 );
 
 t.test("no flag asks for everything", async (t) => {
@@ -20,6 +29,7 @@ t.test("each flag asks for its own", async (t) => {
     ["--logid=l", { logid: "l" }],
     ["--request-id=r", { request_id: "r" }],
     ["--caller=billing", { caller: "billing" }],
+    ["--credential-id=d18fb7e235ee0b0f", { credential_id: "d18fb7e235ee0b0f" }],
     ["--operation=delete_api_app", { operation: "delete_api_app" }],
     ["--api-app-id=7512", { api_app_id: "7512" }],
     ["--outcome=unknown", { outcome: "unknown" }],

@@ -13,6 +13,7 @@ import type { AuditReader } from "../../../src/http/audit/reader.ts";
 import { type AuditRead, addAuditRoutes } from "../../../src/http/audit/routes.ts";
 import { addBodyParser } from "../../../src/http/body.ts";
 import { addContext, requestId } from "../../../src/http/context.ts";
+import { gateOf } from "../helper.ts";
 import { errorHandler } from "../../../src/http/error-reply.ts";
 import { addNotFound } from "../../../src/http/not-found.ts";
 import { failure } from "../../../src/http/route-schema.ts";
@@ -115,8 +116,7 @@ export async function serveAudit(
   addValidation(app);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   for (const schema of [failure, ...auditSchemas]) app.addSchema(schema);
-  addAuditRoutes(app, {
-    policy: () => policy,
+  addAuditRoutes(app, gateOf(() => policy), {
     store,
     recordRead: async (_, asked) => {
       await onRead(asked);

@@ -35,6 +35,7 @@ t.test("a filter has what was asked for and nothing else", async (t) => {
     kind: "attempt",
     request_id: "r",
     caller: "c",
+    credential_id: "k",
     operation: "o",
     api_app_id: "a",
     outcome: "done",

@@ -1,0 +1,23 @@
+import * as z from "zod";
+
+/** What may be told of the token; never its value. `GET /token` of the operators' port answers it. */
+export const tokenStatus = z.object({
+  /** Where tokens come from: a file, the variable, or an OAuth app. */
+  source: z.string(),
+  /** `missing`: there has never been one; `expired`: there is none that is still valid. */
+  state: z.enum(["usable", "expired", "missing"]),
+  /** Of the token in use; counted from 1 since the start. */
+  generation: z.number(),
+  /** The first 12 hex digits of the value's SHA-256. */
+  fingerprint: z.string().optional(),
+  /** Time since this process took it into use. */
+  age_seconds: z.number().optional(),
+  /** By Coze's clock; absent when Coze has not said. */
+  expires_at: z.string().optional(),
+  /** Whether Coze rejected the newest token, so that the one before is in use. */
+  reverted: z.boolean(),
+  /** Why the source gives nothing new at the moment. */
+  trouble: z.string().optional(),
+});
+
+export type TokenStatus = Readonly<z.output<typeof tokenStatus>>;
