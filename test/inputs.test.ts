@@ -55,3 +55,19 @@ t.test("a store that may pass is tried again, and its password does not show", a
   await t.rejects(connection.get(), { name: "StoreError", permanent: false }, "it was tried again");
   await connection.close();
 });
+
+t.test("the troubles of the token file are told, and their end", async (t) => {
+  const { environment, folder } = files(t);
+  const { lines, log } = collect();
+  const opened = await openToken(loadConfig(environment), log);
+  t.teardown(() => opened.close());
+  for (const content of ["two words", token]) {
+    await writeFile(join(folder, "token"), content);
+    await opened.refresh();
+  }
+  t.match(lines, [
+    { level: 30, event: "token_loaded", generation: 1 },
+    { level: 50, event: "token_file_unusable", problem: /blanks/, msg: /^token file not usable/ },
+    { level: 30, event: "token_file_usable" },
+  ]);
+});

@@ -1,6 +1,6 @@
+import { maxCallersFileBytes } from "../callers/watched-callers.ts";
 import { ConfigError } from "../config/config.ts";
 import { WatchedFile } from "../config/watched-file.ts";
-import { maxCallersFileBytes } from "../callers/watched-callers.ts";
 
 /** What was made of the callers file, and where it is. */
 export interface CallersFile<T> {

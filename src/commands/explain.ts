@@ -34,7 +34,10 @@ export type ExplainValues = {
  * who owns the app; no gateway has to run.
  * @throws {CommandFailure} when the caller may not.
  */
-export async function explainAccess(values: ExplainValues, { environment, out }: Terminal): Promise<undefined> {
+export async function explainAccess(
+  values: ExplainValues,
+  { environment, out }: Terminal,
+): Promise<undefined> {
   const { value: policy } = await readCallersFile(environment, (content) => parsePolicy(content));
   const caller = callerOf(policy, values.caller);
   const operation = operationOf(values.operation);

@@ -14,6 +14,9 @@ const subjectOf = (request_id: string): Subject => ({
   operation: "delete_api_app",
   permission: "deleteApiApp",
   api_app_id: "7512345678901234567",
+  subject: "alice@example.org",
+  rule: "callers[0].grants[1]",
+  policy_version: "v7",
 });
 
 const done = { outcome: "done", status: 200 } as const;
@@ -68,11 +71,19 @@ t.test("a change: its attempt is stored when it begins, its outcome when it is c
 t.test("a create: the outcome names the app that came of it", async (t) => {
   const { trail, records } = await start();
   const begun = await trail.begin(subjectOf("r1"), true);
-  await trail.conclude(begun, { ...done, api_app_id: "new" });
+  await trail.conclude(begun, { ...done, api_app_id: "new", owner: "billing" });
   t.strictSame(
-    (await records()).map(({ api_app_id }) => api_app_id),
-    ["7512345678901234567", "new"],
+    (await records()).map(({ api_app_id, owner }) => `${api_app_id} ${owner}`),
+    ["7512345678901234567 undefined", "new billing"],
   );
+  t.strictSame(await shared.ownersOf(["new", "7512345678901234567"]), new Map([["new", "billing"]]));
+});
+
+t.test("a dry run says that it was one", async (t) => {
+  const { trail, records } = await start();
+  const begun = await trail.begin(subjectOf("r1"), false);
+  await trail.conclude(begun, { outcome: "not_sent", status: 200, dry_run: true });
+  t.match(await records(), [{ ...subjectOf("r1"), kind: "outcome", outcome: "not_sent", dry_run: true }]);
 });
 
 t.test("what changes nothing has one record, its outcome", async (t) => {

@@ -8,6 +8,7 @@ import { mintKey } from "../../src/callers/key.ts";
 import { check } from "../../src/commands/check.ts";
 import { serve } from "../../src/commands/serve.ts";
 import { variables } from "../../src/config/variables.ts";
+import { keyPair } from "../coze/token/oauth.ts";
 import { callersYaml, token } from "../helpers/gateway.ts";
 import { files, problemsOf, terminal } from "./files.ts";
 
@@ -134,6 +135,26 @@ t.test("a token file that cannot be used is a mistake here, though serve would w
   })) {
     t.match(await checked(at(name)), [problem], name);
   }
+});
+
+t.test("OAuth: the key file is read, and nothing is minted", async (t) => {
+  const { environment, folder } = files(t, { "key.pem": keyPair().pem, "small.pem": keyPair(1024).pem });
+  const oauth = {
+    COZE_TOKEN_FILE: "",
+    COZE_OAUTH_APP_ID: "1",
+    COZE_OAUTH_KEY_ID: "k",
+    COZE_BASE_URL: "http://127.0.0.1:9",
+  };
+  const at = (name: string) => ({
+    ...environment,
+    ...oauth,
+    COZE_OAUTH_PRIVATE_KEY_FILE: join(folder, name),
+  });
+  t.strictSame(await checked(at("key.pem")), []);
+  t.strictSame(await checked(at("small.pem")), [
+    `COZE_OAUTH_PRIVATE_KEY_FILE ${folder}/small.pem: the private key must have at least 2048 bits, not 1024`,
+  ]);
+  t.match(await checked(at("none")), [/^COZE_OAUTH_PRIVATE_KEY_FILE .*: ENOENT/]);
 });
 
 t.test("it takes no words and no options", async (t) => {

@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 const inherited = Object.fromEntries(
   Object.entries(process.env).filter(
     ([name]) =>
-      !/^(HOST|(ADMIN_)?PORT|LOG_LEVEL|(COZE|CALLERS|AUDIT|DRAIN|REQUEST|ATTEMPT|MAX)_.*)$/.test(name),
+      !/^(HOST|(ADMIN_)?PORT|LOG_LEVEL|(COZE|CALLERS|AUDIT|RATE|DRAIN|REQUEST|ATTEMPT|MAX)_.*)$/.test(name),
   ),
 );
 

@@ -80,6 +80,8 @@ t.test("--sandbox together with a real Coze is refused, naming the variables but
     COZE_BASE_URL: "https://api.coze.cn",
     COZE_TOKEN: token,
     COZE_TOKEN_FILE: "/t",
+    COZE_OAUTH_APP_ID: "1",
+    COZE_OAUTH_DURATION_SECONDS: "900",
     CALLERS_FILE: "/c",
   };
   for (const [name, value] of Object.entries(real)) {
@@ -89,7 +91,7 @@ t.test("--sandbox together with a real Coze is refused, naming the variables but
     t.equal(printed(), "");
   }
   t.match(await problemsOf(serve(["--sandbox"], terminal(real))), [
-    /^COZE_BASE_URL, COZE_TOKEN, COZE_TOKEN_FILE, CALLERS_FILE: /,
+    /^COZE_BASE_URL, COZE_TOKEN_FILE, COZE_TOKEN, COZE_OAUTH_APP_ID, COZE_OAUTH_DURATION_SECONDS, CALLERS_FILE: /,
   ]);
 });
 

@@ -10,6 +10,10 @@ t.test("gauges are read at the time of the scrape", async (t) => {
     retryBudget: () => 19.5,
     queueDepth: () => depth,
     tokenGeneration: () => 2,
+    tokenAgeSeconds: () => 61.5,
+    tokenExpiresInSeconds: () => Number.NaN,
+    tokenFailures: () => 4,
+    tokenReverts: () => 1,
     callsUnderWay: () => 3,
     sendRate: () => Number.POSITIVE_INFINITY,
     coolDownSeconds: () => 1.5,
@@ -24,6 +28,13 @@ t.test("gauges are read at the time of the scrape", async (t) => {
   t.match(text, /\ncoze_gateway_queue_depth 5\n/);
   t.match(text, /\ncoze_gateway_retry_budget_tokens 19\.5\n/);
   t.match(text, /\ncoze_gateway_token_generation 2\n/);
+  t.match(text, /\ncoze_gateway_token_age_seconds 61\.5\n/);
+  t.match(text, /\ncoze_gateway_token_expires_in_seconds Nan\n/);
+  t.match(
+    text,
+    /\n# TYPE coze_gateway_token_reload_failures_total counter\ncoze_gateway_token_reload_failures_total 4\n/,
+  );
+  t.match(text, /\ncoze_gateway_token_reverts_total 1\n/);
   t.match(text, /\ncoze_gateway_calls_under_way 3\n/);
   t.match(text, /\ncoze_gateway_send_rate \+Inf\n/);
   t.match(text, /\ncoze_gateway_cool_down_seconds 1\.5\n/);

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { WatchedFile } from "../../config/watched-file.ts";
 import { Secret } from "../../secret.ts";
+import type { Health } from "./health.ts";
 
 /** What an endpoint is met with. */
 export interface EndpointFilesOptions {
@@ -10,8 +11,7 @@ export interface EndpointFilesOptions {
   readonly bearerTokenFile: string | undefined;
   /** Time between two looks, in ms. */
   readonly intervalMs: number;
-  /** One of the files cannot be used; what was read before stays in force. The problem holds no secret. */
-  readonly onError: (problem: string) => void;
+  readonly health: Health;
 }
 
 /** What the files say now. */
@@ -54,14 +54,21 @@ export class EndpointFiles {
     for (const file of await this.#files) file?.close();
   }
 
-  async #watch<T>(name: string, path: string | undefined, parse: (content: Buffer) => T): Promise<Held<T>> {
+  async #watch<T>(
+    name: "ca_file" | "bearer_token_file",
+    path: string | undefined,
+    parse: (content: Buffer) => T,
+  ): Promise<Held<T>> {
     if (path === undefined) return undefined;
+    const { health, intervalMs } = this.#options;
     return WatchedFile.open({
       path,
       parse,
       maxBytes: 1024 * 1024,
-      intervalMs: this.#options.intervalMs,
-      onError: ({ message }) => this.#options.onError(`${name}: ${message}`),
+      intervalMs,
+      onChange: () => health.worked(name),
+      onRecovered: () => health.worked(name),
+      onError: ({ message }) => health.failed(name, `${name}: ${message}`),
     });
   }
 }

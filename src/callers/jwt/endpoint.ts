@@ -53,6 +53,7 @@ export class Endpoint {
         ...(body !== undefined && { "content-type": "application/json" }),
       },
       body: body === undefined ? null : JSON.stringify(body),
+      signal,
     });
     return Promise.race([givenUp, reply.then(read)])
       .catch((error: NodeJS.ErrnoException) => {

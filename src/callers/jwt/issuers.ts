@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { checkClaims, requireSubject } from "./claims.ts";
+import { Health } from "./health.ts";
 import type { IssuerConfig } from "./issuer-config.ts";
 import { readJwt } from "./jwt.ts";
 import { openProver, type ProofConfig, proofConfigOf } from "./open-prover.ts";
@@ -26,6 +27,7 @@ export interface IssuersOptions extends SourceListeners {
 interface Held {
   readonly proof: ProofConfig;
   readonly prover: Prover;
+  readonly health: Health;
   /** Tokens that are being proved by it. */
   users: number;
   isDropped: boolean;
@@ -68,7 +70,7 @@ export class Issuers {
   }
 
   /**
-   * Finds out who sends this token.
+   * Finds out who sends this token, by the issuers that are configured at the time of the call.
    * @throws {JwtRefused} it proves nothing: 401.
    * @throws {JwtUnavailable} nobody can tell now: 503.
    */
@@ -90,6 +92,12 @@ export class Issuers {
     }
   }
 
+  /** Names of the issuers of whose keys or verdicts something cannot be had now; what is at hand may still serve. */
+  inTrouble(): string[] {
+    const entries = [...this.#entries.values()];
+    return entries.filter(({ held }) => held.health.isTroubled).map(({ config }) => config.name);
+  }
+
   /** Lets go of sockets, timers and files at once. */
   async close(): Promise<void> {
     const held = [...this.#entries.values()].map((entry) => entry.held);
@@ -98,7 +106,8 @@ export class Issuers {
   }
 
   #open(proof: ProofConfig): Held {
-    return { proof, prover: openProver(proof, this.#tunables, this.#options), users: 0, isDropped: false };
+    const health = new Health(proof.name, this.#options);
+    return { proof, prover: openProver(proof, this.#tunables, health), health, users: 0, isDropped: false };
   }
 }
 

@@ -1,11 +1,11 @@
 import { Endpoint } from "./endpoint.ts";
 import { EndpointFiles } from "./endpoint-files.ts";
 import { FileKeys } from "./file-keys.ts";
-import { Health } from "./health.ts";
+import type { Health } from "./health.ts";
 import type { IssuerConfig } from "./issuer-config.ts";
 import { KeyProver } from "./key-prover.ts";
 import { maxKeySetBytes, parseKeySet } from "./key-set.ts";
-import type { Prover, SourceListeners, Tunables } from "./prover.ts";
+import type { Prover, Tunables } from "./prover.ts";
 import { RemoteKeys } from "./remote-keys.ts";
 import { ReviewProver } from "./review-prover.ts";
 
@@ -25,11 +25,12 @@ export function proofConfigOf(config: IssuerConfig): ProofConfig {
 }
 
 /** Makes the prover that a configuration asks for; it begins to work at once. */
-export function openProver(config: ProofConfig, tunables: Tunables, listeners: SourceListeners): Prover {
+export function openProver(config: ProofConfig, tunables: Tunables, health: Health): Prover {
   const { name: issuer, jwks_file, token_review } = config;
   if (jwks_file !== undefined)
-    return new KeyProver(new FileKeys(issuer, jwks_file, tunables.fileIntervalMs, listeners));
-  const health = new Health(issuer, listeners);
+    return new KeyProver(
+      new FileKeys({ issuer, path: jwks_file, intervalMs: tunables.fileIntervalMs, health }),
+    );
   const endpoint = new Endpoint({
     url: token_review
       ? `${token_review.api_server}/apis/authentication.k8s.io/v1/tokenreviews`
@@ -38,7 +39,7 @@ export function openProver(config: ProofConfig, tunables: Tunables, listeners: S
       caFile: (token_review ?? config).ca_file,
       bearerTokenFile: (token_review ?? config).bearer_token_file,
       intervalMs: tunables.fileIntervalMs,
-      onError: (problem) => listeners.onFailure?.(issuer, problem),
+      health,
     }),
     timeoutMs: tunables.timeoutMs,
     maxReplyBytes: token_review ? maxReviewBytes : maxKeySetBytes,

@@ -19,9 +19,9 @@ export interface Prover {
 export interface SourceListeners {
   /** An issuer's endpoint was asked. */
   readonly onFetch?: (issuer: string, ok: boolean) => void;
-  /** It is in trouble; called once for each different one. The problem holds no secret. */
+  /** Something of it is in trouble; called once for each different one. The problem holds no secret. */
   readonly onFailure?: (issuer: string, problem: string) => void;
-  /** The trouble is over. */
+  /** All of it works again. */
   readonly onRecovered?: (issuer: string) => void;
 }
 

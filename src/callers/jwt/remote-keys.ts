@@ -72,12 +72,12 @@ export class RemoteKeys implements KeySource {
       now - this.#askedAt >= this.#options.tunables.coolDownMs && this.#backOff.waitMs(now) === 0;
     if (mayAsk) this.#refresh();
     await this.#flight;
-    if (this.#options.health.problem !== undefined) this.#unavailable();
+    if (this.#options.health.problemOf("endpoint") !== undefined) this.#unavailable();
   }
 
   #unavailable(): never {
     const { issuer, health } = this.#options;
-    throw new JwtUnavailable(issuer, health.problem);
+    throw new JwtUnavailable(issuer, health.problemOf("endpoint"));
   }
 
   /** Fetches, or joins the fetch under way. */
@@ -96,11 +96,11 @@ export class RemoteKeys implements KeySource {
       this.#keys = await load();
       this.#loadedAt = askedAt;
       this.#backOff.worked();
-      health.worked();
+      health.worked("endpoint");
     } catch (error) {
       if (this.#closed) return;
       this.#backOff.failed(performance.now());
-      health.failed((error as Error).message);
+      health.failed("endpoint", (error as Error).message);
     }
     if (this.#closed) return;
     const waitMs = this.#backOff.waitMs(performance.now()) || tunables.refreshMs * (0.9 + Math.random() / 10);

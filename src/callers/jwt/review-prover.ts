@@ -62,7 +62,8 @@ export class ReviewProver implements Prover {
     const asked = this.#underWay.get(id);
     if (asked) return asked;
     const { issuer, health, tunables } = this.#options;
-    if (this.#backOff.waitMs(performance.now()) > 0) throw new JwtUnavailable(issuer, health.problem);
+    if (this.#backOff.waitMs(performance.now()) > 0)
+      throw new JwtUnavailable(issuer, health.problemOf("endpoint"));
     // Anybody can write tokens that only the API server can tell from good ones; it must not be flooded with them.
     if (this.#underWay.size >= tunables.maxReviews)
       throw new JwtUnavailable(issuer, "too many questions to the API server are under way");
@@ -83,7 +84,7 @@ export class ReviewProver implements Prover {
         audiences,
       );
       this.#backOff.worked();
-      health.worked();
+      health.worked("endpoint");
       const now = performance.now();
       if ("refusal" in verdict) this.#bad.put(id, verdict.refusal, now);
       else this.#good.put(id, verdict.subject, now);
@@ -91,7 +92,7 @@ export class ReviewProver implements Prover {
     } catch (error) {
       const problem = (error as Error).message;
       this.#backOff.failed(performance.now());
-      health.failed(problem);
+      health.failed("endpoint", problem);
       throw new JwtUnavailable(issuer, problem);
     }
   }

@@ -59,7 +59,6 @@ export class RedisLink {
 
   /** Takes a token; undefined when the connection is or thereby becomes over. Never later than the time for an answer. */
   async draw(key: string, rate: Rate): Promise<SharedDraw | undefined> {
-    if (this.#isOver) return undefined;
     try {
       return await this.#watchdog.watch(this.#client.draw(prefix + key, rate));
     } catch (error) {
@@ -120,7 +119,7 @@ function newClient(place: RedisPlace, openMs: number) {
     commandOptions: { timeout: 0 },
     commandsQueueMaxLength: mostWaiting,
     disableOfflineQueue: true,
-    // It would need a permission that nothing else here needs.
+    // A user with no more rights than are needed here would be refused it at each connect.
     disableClientInfo: true,
   });
 }

@@ -37,8 +37,11 @@ export function blockOf(row: StoredRow): string {
   const lines = [
     `${time}  ${kind} ${outcome}`.trimEnd(),
     fields
-      // Only an owner can be empty.
-      .flatMap((name) => (record[name] === undefined ? [] : `${name} ${record[name] || "(nobody)"}`))
+      .flatMap((name) => {
+        const value = record[name];
+        // Only an owner can be empty.
+        return value === undefined ? [] : `${name} ${value === "" ? "(nobody)" : value}`;
+      })
       .join("  "),
     ...attempts.map((attempt) =>
       Object.entries(attempt)

@@ -4,8 +4,8 @@ import type { Caller } from "../../callers/callers-file.ts";
 import { keyCredentialId, subjectCredentialId } from "../../callers/key.ts";
 import { daysLeft, warningDays } from "../../callers/key-life.ts";
 import { parsePolicy } from "../../callers/policy.ts";
-import type { Terminal } from "../command.ts";
 import { readCallersFile } from "../callers-file.ts";
+import type { Terminal } from "../command.ts";
 import { type LastUse, lastUseOf } from "./last-use.ts";
 
 /** Something by which a caller proves itself: a key, or JWTs of one subject or of all that begin alike. */

@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
 import { parseArgs } from "node:util";
 import { callerIdPattern, callerOfKey, hashKey, keyCredentialId, keyPattern } from "../../callers/key.ts";
-import { CommandFailure, type Terminal, UsageError } from "../command.ts";
 import { readCallersFile } from "../callers-file.ts";
+import { CommandFailure, type Terminal, UsageError } from "../command.ts";
 import { type NotReplaced, replaceFile } from "./replace-file.ts";
 import { type FileKey, type RemovedKey, withoutKeys } from "./without-keys.ts";
 

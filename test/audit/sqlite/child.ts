@@ -4,7 +4,8 @@ import { ownStore } from "../../../src/audit/sqlite/owner.ts";
 import { openSqliteStore } from "../../../src/audit/sqlite/store.ts";
 import { linkOf, Trail } from "../rows.ts";
 
-/** A process of its own for the tests of SQLite stores: `write <path>` appends for ever, `own <path> <ms>` only locks. */
+/** A process of its own for the tests of SQLite stores: `write <path>` appends for ever, `create
+ * <path>` the same with creates of apps, `own <path> <ms>` only locks. */
 const [, , task = "", path = "", milliseconds = ""] = process.argv;
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -13,12 +14,16 @@ async function write(): Promise<void> {
   const store = await openSqliteStore(path, { stream: "child" });
   const trail = new Trail("child");
   let ended = false;
+  let next = 1;
   createInterface(process.stdin).once("close", () => {
     ended = true;
   });
   while (!ended) {
     const after = trail.head;
-    const rows = trail.rows(5);
+    const rows =
+      task === "write"
+        ? trail.rows(5)
+        : Array.from({ length: 5 }, () => trail.created(String(next++), "billing"));
     for (let stored = false; !stored && !ended; ) {
       try {
         await store.append(rows, after);
@@ -34,7 +39,7 @@ async function write(): Promise<void> {
   say("closed");
 }
 
-if (task === "write") await write();
+if (task !== "own") await write();
 else {
   ownStore(path);
   say("owned");

@@ -59,3 +59,22 @@ t.test("a disk that is full for a while: refused, told, and good again", async (
   checkChain(t, await reader.find({}, oldest), after);
   t.strictSame(await reader.damage(), []);
 });
+
+t.test("a process that is killed leaves an owner for each create that is stored, and no other", async (t) => {
+  for (const pattern of [/^stored 5$/, /^stored \d{2}$/, /^stored \d{3}$/]) {
+    const path = join(t.testdir(), "audit.db");
+    const child = startChild(t, ["create", path]);
+    await child.says(pattern);
+    await child.kill();
+    const heir = await openSqliteStore(path, { stream: "heir" });
+    const rows = await heir.find({}, oldest);
+    const owners = await heir.owners({ limit: 100_000 });
+    t.strictSame(
+      owners.map(({ seq, api_app_id }) => `${seq} ${api_app_id}`).sort(),
+      rows.map(({ seq, api_app_id }) => `${seq} ${api_app_id}`).sort(),
+    );
+    t.ok(rows.length > 0);
+    t.strictSame(await heir.damage(), []);
+    await heir.close();
+  }
+});

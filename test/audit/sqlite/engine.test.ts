@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import t from "tap";
 import { SqliteEngine } from "../../../src/audit/sqlite/engine.ts";
+import { ownStore } from "../../../src/audit/sqlite/owner.ts";
 import { unpack } from "../../../src/audit/sqlite/row.ts";
 import { Trail } from "../rows.ts";
 import type { Scope } from "../store-contract-place.ts";
@@ -190,4 +191,50 @@ t.test("a store that is gone cannot be checked", async (t) => {
   const engine = reading(t, path);
   rmSync(path);
   t.throws(() => engine.damage(), { permanent: false, message: /the file is gone/ });
+});
+
+t.test("a command writes beside the writer, and as the writer when there is none", async (t) => {
+  const path = join(t.testdir(), "audit.db");
+  t.throws(() => SqliteEngine.writeBeside(path), { permanent: true, absent: true, message: /no such file/ });
+  const writer = SqliteEngine.write(path);
+  t.equal(writer.owned, true);
+  const first = SqliteEngine.writeBeside(path);
+  const second = SqliteEngine.writeBeside(path);
+  t.strictSame([first.owned, second.owned, reading(t, path).owned], [false, false, false]);
+  for (const [at, engine] of [first, writer, second].entries())
+    engine.append([new Trail(`${at}.1`).created(`${at}`, "billing")], undefined);
+  t.strictSame(
+    writer.find({}, oldest).map((row) => unpack(row).stream),
+    ["0.1", "1.1", "2.1"],
+  );
+  t.strictSame(second.ownersOf(["0", "1", "2", "3"]).length, 3);
+  t.equal(first.owners({ limit: 2 }).length, 2);
+  for (const engine of [first, second, writer]) engine.close();
+  const alone = SqliteEngine.writeBeside(path);
+  t.teardown(() => alone.close());
+  t.equal(alone.owned, true);
+  t.throws(() => SqliteEngine.write(path), { message: /another process writes this store/ });
+});
+
+t.test("a command repairs what a crash left, but never what another process is writing", async (t) => {
+  const path = join(t.testdir(), "audit.db");
+  const writer = writing(t, path);
+  const trail = new Trail("a.1");
+  writer.append(trail.rows(1), undefined);
+  const whole = statSync(`${path}-wal`).size;
+  const { head } = trail;
+  writer.append(trail.rows(40), head);
+  for (const suffix of ["", "-wal"]) spawnSync("cp", [`${path}${suffix}`, `${path}.copy${suffix}`]);
+  truncateSync(`${path}.copy-wal`, whole + 5000);
+  spawnSync("cp", ["-r", `${path}.copy`, `${path}.held`]);
+  spawnSync("cp", ["-r", `${path}.copy-wal`, `${path}.held-wal`]);
+  const alone = SqliteEngine.writeBeside(`${path}.copy`);
+  t.equal(alone.repairedBytes, 5000);
+  alone.close();
+  const owner = ownStore(`${path}.held`);
+  const beside = SqliteEngine.writeBeside(`${path}.held`);
+  t.equal(beside.repairedBytes, 0);
+  t.strictSame(seqs(beside), [1]);
+  beside.close();
+  owner.close();
 });

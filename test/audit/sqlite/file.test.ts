@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { append } from "../../../src/audit/sqlite/append.ts";
@@ -172,4 +172,46 @@ t.test("what is closed stays closed", async (t) => {
   file.close();
   t.throws(store, { name: "StoreError", permanent: true, message: /audit\.db: it is closed/ });
   file.close();
+});
+
+t.test("who writes beside the owner leaves its files as they are", async (t) => {
+  const { path, file, store } = fresh(t);
+  store();
+  const before = [path, `${path}-wal`].map((each) => statSync(each).ino);
+  for (let turn = 1; turn <= 20; turn++) {
+    const beside = opened(t, path, "beside");
+    const trail = new Trail(`b.${turn}`);
+    beside.use("append", (connection) => append(connection, trail.rows(2), undefined));
+    store();
+    beside.close();
+    t.equal(count(file), 1 + 3 * turn);
+  }
+  t.strictSame(
+    [path, `${path}-wal`].map((each) => statSync(each).ino),
+    before,
+  );
+  const last = opened(t, path, "beside");
+  file.close();
+  t.ok(existsSync(`${path}-wal`), "the owner was not the last one");
+  t.equal(count(last), 61);
+  last.close();
+  t.notOk(existsSync(`${path}-wal`), "who is the last one tidies up");
+  t.equal(count(opened(t, path, true)), 61);
+});
+
+t.test("who writes beside the owner goes on with a file that came in place of the other", async (t) => {
+  const { folder, path, store } = fresh(t);
+  store();
+  const beside = opened(t, path, "beside");
+  t.equal(count(beside), 1);
+  mkdirSync(join(folder, "other"));
+  const other = fresh(t, join(folder, "other"));
+  for (let rows = 0; rows < 5; rows++) other.store();
+  other.file.close();
+  renameSync(other.path, path);
+  const old = { permanent: false, message: /the file was replaced, its WAL file is still the old one/ };
+  t.throws(() => count(beside), old, "it is for the owner to clear that up");
+  rmSync(`${path}-wal`);
+  rmSync(`${path}-shm`);
+  t.equal(count(beside), 5);
 });

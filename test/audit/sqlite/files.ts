@@ -1,13 +1,18 @@
 import { join } from "node:path";
 import { append } from "../../../src/audit/sqlite/append.ts";
 import { SqliteConnection } from "../../../src/audit/sqlite/connection.ts";
-import { SqliteFile } from "../../../src/audit/sqlite/file.ts";
+import { type FileAccess, SqliteFile } from "../../../src/audit/sqlite/file.ts";
 import { Trail } from "../rows.ts";
 import type { Scope } from "../store-contract-place.ts";
 
 /** Opens a file; it is closed at the end of the test. */
-export function opened(t: Pick<Scope, "teardown">, path: string, readOnly = false): SqliteFile {
-  const file = SqliteFile.open(path, readOnly ? "read" : "own");
+export function opened(
+  t: Pick<Scope, "teardown">,
+  path: string,
+  readOnly: boolean | FileAccess = false,
+): SqliteFile {
+  const access = readOnly === true ? "read" : readOnly || "own";
+  const file = SqliteFile.open(path, access);
   t.teardown(() => file.close());
   return file;
 }

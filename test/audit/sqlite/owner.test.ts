@@ -1,7 +1,7 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { ownStore } from "../../../src/audit/sqlite/owner.ts";
+import { ownStore, ownStoreIfFree } from "../../../src/audit/sqlite/owner.ts";
 import { startChild } from "./process.ts";
 
 const refusal = {
@@ -39,6 +39,19 @@ t.test("a process that is just ending is waited for", async (t) => {
   await child.says(/owned/);
   ownStore(path).close();
   t.pass("it came to own the store");
+});
+
+t.test("who can do without owns a store only if nobody does", async (t) => {
+  const path = join(t.testdir(), "audit.db");
+  const first = ownStoreIfFree(path);
+  t.throws(() => ownStore(path), refusal);
+  first?.close();
+  const owner = ownStore(path);
+  t.equal(ownStoreIfFree(path), undefined);
+  owner.close();
+  ownStoreIfFree(path)?.close();
+  writeFileSync(`${path}-owner`, "no database, and long enough to be looked at".repeat(40));
+  t.throws(() => ownStoreIfFree(path), { name: "StoreError", message: /could not be locked/ });
 });
 
 t.test("what is wrong with the file of the lock is told", async (t) => {

@@ -7,6 +7,7 @@ import { SqliteConnection } from "../../../src/audit/sqlite/connection.ts";
 import { applicationId, type Preparation, prepareSchema } from "../../../src/audit/sqlite/schema.ts";
 import { Trail } from "../rows.ts";
 import type { Scope } from "../store-contract-place.ts";
+import { makeOldStore } from "./old-store.ts";
 
 /** Opens and prepares the file at the path. */
 function prepared(t: Pick<Scope, "teardown">, path: string, preparation: Preparation): SqliteConnection {
@@ -41,7 +42,7 @@ t.test("a store that is up to date is not written to", async (t) => {
   prepareSchema(first, path, "create");
   first.close();
   const content = readFileSync(path);
-  for (const preparation of ["create", "migrate", "none"] as const) {
+  for (const preparation of ["create", "migrate", "join", "none"] as const) {
     const connection = new SqliteConnection(path);
     prepareSchema(connection, path, preparation);
     connection.close();
@@ -62,6 +63,22 @@ t.test("an older version is brought up to date by who writes, and refused by who
   t.same(prepared(t, path, "none").all("SELECT * FROM audit_record"), []);
 });
 
+t.test("who writes beside its owner takes a file as it is, durable with every commit", async (t) => {
+  const path = join(t.testdir(), "audit.db");
+  makeOldStore(path, []);
+  const content = readFileSync(path);
+  t.throws(() => prepared(t, path, "join"), {
+    permanent: true,
+    message: /an older version .* made the file; start this one to update it/,
+  });
+  t.ok(readFileSync(path).equals(content));
+  prepared(t, path, "migrate");
+  const connection = prepared(t, path, "join");
+  t.same(connection.first("PRAGMA synchronous"), { synchronous: 2 });
+  t.same(connection.first("PRAGMA journal_mode"), { journal_mode: "wal" });
+  append(connection, new Trail("a.1").rows(1), undefined);
+});
+
 t.test("a newer version is refused and stays as it is", async (t) => {
   const path = join(t.testdir(), "audit.db");
   const newer = new DatabaseSync(path);
@@ -69,7 +86,7 @@ t.test("a newer version is refused and stays as it is", async (t) => {
   newer.close();
   const content = readFileSync(path);
   const refusal = { name: "StoreError", permanent: true, message: /a newer version .* made the file/ };
-  for (const preparation of ["create", "migrate", "none"] as const)
+  for (const preparation of ["create", "migrate", "join", "none"] as const)
     t.throws(() => prepared(t, path, preparation), refusal);
   t.ok(readFileSync(path).equals(content));
 });
@@ -84,9 +101,9 @@ t.test("what is not ours is refused and stays as it is", async (t) => {
   blank.close();
   const refusal = { name: "StoreError", permanent: true, message: /the file is not an audit store/ };
   const cases: readonly (readonly [string, readonly Preparation[]])[] = [
-    ["foreign", ["create", "migrate", "none"]],
-    ["blank", ["create", "migrate", "none"]],
-    ["empty", ["migrate", "none"]],
+    ["foreign", ["create", "migrate", "join", "none"]],
+    ["blank", ["create", "migrate", "join", "none"]],
+    ["empty", ["migrate", "join", "none"]],
   ];
   for (const [name, preparations] of cases) {
     const path = join(folder, name);

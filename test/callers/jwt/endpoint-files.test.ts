@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import t from "tap";
 import { EndpointFiles } from "../../../src/callers/jwt/endpoint-files.ts";
+import { Health } from "../../../src/callers/jwt/health.ts";
 import { eventually } from "../../config/eventually.ts";
 import { makeAuthority } from "./api-server.ts";
 
@@ -14,11 +15,15 @@ function open(
   bearer: string | undefined,
 ) {
   const problems: string[] = [];
+  const health = new Health("cluster", {
+    onFailure: (_, problem) => void problems.push(problem),
+    onRecovered: () => void problems.push("recovered"),
+  });
   const files = new EndpointFiles({
     caFile: ca,
     bearerTokenFile: bearer,
     intervalMs: 10,
-    onError: (problem) => void problems.push(problem),
+    health,
   });
   t.teardown(() => files.close());
   return { files, problems };
@@ -42,6 +47,13 @@ t.test("both files, and what they say later", async (t) => {
   await eventually("trouble", () => problems.length);
   t.strictSame(problems, ["bearer_token_file: must hold one token and nothing else"]);
   t.equal((await files.read()).bearer?.reveal(), "two", "the last good one stays");
+  await writeFile(bearerFile, "two");
+  await eventually("recovery with the old content", () => problems.splice(0).includes("recovered"));
+  await writeFile(bearerFile, "");
+  await eventually("trouble again", () => problems.length);
+  await writeFile(bearerFile, "three");
+  await eventually("recovery with a new one", () => problems.includes("recovered"));
+  t.equal((await files.read()).bearer?.reveal(), "three");
 });
 
 t.test("a file that is named and cannot be read is not done without", async (t) => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import t, { type Test } from "tap";
 import { Endpoint } from "../../../src/callers/jwt/endpoint.ts";
 import { EndpointFiles } from "../../../src/callers/jwt/endpoint-files.ts";
+import { Health } from "../../../src/callers/jwt/health.ts";
 import { eventually } from "../../config/eventually.ts";
 import { type ApiServer, makeAuthority, startApiServer } from "./api-server.ts";
 
@@ -22,7 +23,7 @@ function open(t: Test, url: string, changes: Changes = {}): Endpoint {
     caFile: changes.caFile,
     bearerTokenFile: changes.bearerTokenFile,
     intervalMs: 10,
-    onError: () => undefined,
+    health: new Health("cluster", {}),
   });
   const endpoint = new Endpoint({
     url,

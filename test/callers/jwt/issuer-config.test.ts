@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import t from "tap";
 import { issuerConfig, issuerConfigs } from "../../../src/callers/jwt/issuer-config.ts";
+import { parsePolicy } from "../../../src/callers/policy.ts";
 
 const least = {
   name: "cluster",
@@ -121,4 +123,14 @@ t.test("names differ, and so do issuers", async (t) => {
     { path: [2, "name"], message: "stands in the file twice" },
     { path: [2, "issuer"], message: "stands in the file twice" },
   ]);
+});
+
+t.test("the examples of the documentation are callers files", async (t) => {
+  const page = readFileSync(new URL("../../../docs/kubernetes-callers.md", import.meta.url), "utf8");
+  const examples = [...page.matchAll(/```yaml\n(issuers:[\s\S]*?)```/g)].map(([, text = ""]) => text);
+  t.equal(examples.length, 3);
+  for (const text of examples) {
+    const { issuers } = parsePolicy(text.includes("callers:") ? text : `${text}callers: []`);
+    t.equal(issuers.length, 1);
+  }
 });

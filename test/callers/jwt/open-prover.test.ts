@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import t, { type Test } from "tap";
+import { Health } from "../../../src/callers/jwt/health.ts";
 import { type IssuerConfig, issuerConfig } from "../../../src/callers/jwt/issuer-config.ts";
 import { readJwt } from "../../../src/callers/jwt/jwt.ts";
 import { openProver, proofConfigOf } from "../../../src/callers/jwt/open-prover.ts";
@@ -14,9 +15,10 @@ const failures: string[] = [];
 
 function open(t: Test, source: object): { prover: Prover; config: IssuerConfig } {
   const config = issuerConfig.parse({ name: "cluster", issuer, audiences: [audience], ...source });
-  const prover = openProver(proofConfigOf(config), defaultTunables, {
+  const health = new Health("cluster", {
     onFailure: (name, problem) => void failures.push(`${name}: ${problem}`),
   });
+  const prover = openProver(proofConfigOf(config), defaultTunables, health);
   t.teardown(() => prover.close());
   return { prover, config };
 }
@@ -55,7 +57,7 @@ t.test("files that cannot be used are told by name, and nothing is sent", async 
   ] as const) {
     const { prover, config } = open(t, source);
     await t.rejects(prover.prove(token, config, Date.now()), { name: "JwtUnavailable" });
-    t.match(failures.splice(0)[0], problem);
+    t.match(failures.splice(0), [problem], "told once");
   }
   t.equal(api.requests(), 0);
 });

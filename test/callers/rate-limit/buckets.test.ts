@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import t from "tap";
 import { Buckets } from "../../../src/callers/rate-limit/buckets.ts";
 import { Rate } from "../../../src/config/rate.ts";
@@ -51,4 +53,19 @@ t.test("beyond its bound it forgets the one that was not used for longest", asyn
     t.equal(known(`more-${at - 3}`), false);
     t.equal(known(`more-${at - 2}`), at >= 2);
   }
+});
+
+t.test("what is used for long takes no more memory than what is used for a moment", async (t) => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const buckets = new Buckets();
+  const use = () => {
+    for (let at = 0; at < 500_000; at += 1) buckets.draw(`key-${at % 300}`, new Rate(1, 1e9), 0);
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = use();
+  const megabytes = (use() - before) / 1e6;
+  t.ok(megabytes < 5, `${megabytes} MB`);
+  t.equal(buckets.size, 300);
 });

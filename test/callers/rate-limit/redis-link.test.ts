@@ -98,6 +98,7 @@ t.test("with a server", { skip }, async (t) => {
     const made = link(t, `redis://gateway:CANARYpassword@127.0.0.1:${redis.port}`);
     t.equal(await made.opened, true);
     t.match(await made.draw("a", rate), { allowed: true });
+    t.same(await redis.command("ACL", "LOG"), [], "nothing is tried that it may not do");
   });
 
   t.test("a replica, which must not be written to, is of no use", async (t) => {
@@ -203,6 +204,7 @@ t.test("what it is sent is not quoted, whatever the server quotes", async (t) =>
   const server = await startFakeServer(t, "-ERR unknown command, with args: `AUTH`, `CANARYpassword`\r\n");
   t.equal(await failureOf(link(t, { url: server.url })), "ERR");
   t.match(server.received(), "CANARYpassword");
+  t.notMatch(server.received(), "HELLO", "which old servers do not know, and quote with the password");
 });
 
 t.test("nobody there", async (t) => {

@@ -3,13 +3,14 @@ import fc from "fast-check";
 import t from "tap";
 import { bucketScript } from "../../../src/callers/rate-limit/script.ts";
 import { verdictOf } from "../../../src/callers/rate-limit/verdict.ts";
-import type { Rate } from "../../../src/config/rate.ts";
-import { Rate as RateOf } from "../../../src/config/rate.ts";
+import { Rate } from "../../../src/config/rate.ts";
 import { skip, TestRedis } from "../../helpers/redis.ts";
 import { excess, ReferenceBucket, rates, times } from "./reference.ts";
 
-/** The same script with its time given, as seconds and microseconds. */
-const scriptAt = bucketScript.replace("redis.call('TIME')", "{ARGV[3], ARGV[4]}");
+/** The same script with its time given, as seconds and microseconds; by that time no key vanishes. */
+const scriptAt = bucketScript
+  .replace("redis.call('TIME')", "{ARGV[3], ARGV[4]}")
+  .replace("math.ceil(after - now) + 1", "3600000");
 
 /** A later moment than the script counts from. */
 const start = 1_800_000_000_000;
@@ -21,7 +22,10 @@ t.test("on a real server", { skip }, async (t) => {
   let key = 0;
 
   const sendAt = async (name: string, { quota, windowMs }: Rate, now: number) => {
-    const time = [String(Math.floor((start + now) / 1_000)), String(((start + now) % 1_000) * 1_000)];
+    const time = [
+      String(Math.floor((start + now) / 1_000)),
+      String(Math.round(((start + now) % 1_000) * 1_000)),
+    ];
     const options = { keys: [name], arguments: [String(quota), String(windowMs), ...time] };
     return client.eval(scriptAt, options) as unknown as Promise<[number, string]>;
   };
@@ -53,7 +57,7 @@ t.test("on a real server", { skip }, async (t) => {
   t.test(
     "by the server's own time, whole quotas pass, and the key is gone when the bucket is full",
     async (t) => {
-      for (const rate of [new RateOf(3, 3_600_000), new RateOf(1_000, 3_600_000), new RateOf(7, 3_600_000)]) {
+      for (const rate of [new Rate(3, 3_600_000), new Rate(1_000, 3_600_000), new Rate(7, 3_600_000)]) {
         const name = `quota-${rate}`;
         const draw = () =>
           client.eval(bucketScript, {
@@ -74,11 +78,24 @@ t.test("on a real server", { skip }, async (t) => {
     },
   );
 
+  t.test("fractions of a ms neither cost tokens nor make some", async (t) => {
+    const allowedOf = async (rate: Rate, takes: number) => {
+      const name = `fractions-${rate}`;
+      const replies = await Promise.all(Array.from({ length: takes }, () => sendAt(name, rate, 0.3)));
+      return replies.filter(([allowed]) => allowed === 1).length;
+    };
+    for (let quota = 1; quota <= 60; quota += 1) {
+      t.equal(await allowedOf(new Rate(quota, 1_000), quota + 3), quota);
+    }
+    const many = await allowedOf(new Rate(7_000, 1_000), 7_100);
+    t.ok(Math.abs(many - 7_000) <= 1, `${many} of 7,000 in a second`);
+  });
+
   t.test(
     "a bucket of before and a clock that was put back keep nobody out for longer than a window",
     async (t) => {
-      const slow = new RateOf(1, 3_600_000);
-      const quick = new RateOf(2, 1_000);
+      const slow = new Rate(1, 3_600_000);
+      const quick = new Rate(2, 1_000);
       t.match(await sendAt("clock", slow, 3_600_000), [1]);
       t.match(await sendAt("clock", quick, 0), [0, "1000"]);
       t.match(await sendAt("clock2", slow, 0), [1, "3600000"]);
@@ -87,7 +104,7 @@ t.test("on a real server", { skip }, async (t) => {
   );
 
   t.test("what is no bucket counts as a full one, and becomes one", async (t) => {
-    const rate = new RateOf(1, 3_600_000);
+    const rate = new Rate(1, 3_600_000);
     await client.lPush("list", "x");
     await client.set("word", "x");
     for (const name of ["list", "word"]) {

@@ -41,6 +41,12 @@ t.test("with a server", { skip }, async (t) => {
     await usable();
     t.equal(await allowed(limiters, "a", hourly(100), 60), 100);
     t.equal(await allowed(limiters, "b", hourly(7), 3), 7, "each key by itself");
+    const calls = async () =>
+      /cmdstat_evalsha:calls=\d+/.exec(String(await redis.command("INFO", "commandstats")))?.[0];
+    const before = await calls();
+    t.match(before, /calls=/);
+    t.equal(await allowed(limiters, "u", parseRate("unlimited"), 10), 30);
+    t.equal(await calls(), before, "no limit, no question");
     const [limiter] = limiters;
     t.match(await limiter?.take("a", hourly(100)), {
       allowed: false,

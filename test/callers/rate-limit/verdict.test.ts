@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import t from "tap";
-import { draw } from "../../../src/callers/rate-limit/bucket.ts";
+import { draw, slackMs } from "../../../src/callers/rate-limit/bucket.ts";
 import { unlimited, verdictOf } from "../../../src/callers/rate-limit/verdict.ts";
 import { parseRate, Rate } from "../../../src/config/rate.ts";
 import { rates, times } from "./reference.ts";
@@ -22,6 +22,7 @@ t.test("what is left, and when there is more", async (t) => {
     retryAfterSeconds: 1,
   });
   t.match(verdictOf(limit, false, 995), { remaining: 0 }, "half a token is none");
+  t.match(verdictOf(limit, true, 1_000 + 1.1 * slackMs(limit)), { remaining: 0 }, "never less than none");
 });
 
 t.test("seconds are rounded up, and sums that are not exact do not make one more of them", async (t) => {

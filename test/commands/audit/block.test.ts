@@ -40,6 +40,26 @@ t.test("a change with all that is known of it", async (t) => {
   );
 });
 
+t.test("who owns an app, and who decided", async (t) => {
+  const trail = new Trail("a.1");
+  t.equal(
+    block(trail.ownerChange("7", "billing", "")),
+    `2027-03-10T12:00:00.000Z  owner
+  api_app_id 7  owner (nobody)  previous_owner billing  operator alice
+  id a.1:1
+`,
+  );
+  const decided = {
+    subject: "system:serviceaccount:a:b",
+    rule: "callers[0].grants[1]",
+    policy_version: "v7",
+  };
+  t.match(
+    block(trail.created("7", "billing", { ...decided, dry_run: true })),
+    / {2}caller billing {2}subject system:serviceaccount:a:b {2}operation create_api_app {2}api_app_id 7 {2}owner billing {2}rule callers\[0\]\.grants\[1\] {2}policy_version v7 {2}dry_run true {2}status 200 /,
+  );
+});
+
 t.test("the life of a process", async (t) => {
   const trail = new Trail("a.1");
   const follows = { stream: "b.1", seq: 9, hash: "f".repeat(64) };

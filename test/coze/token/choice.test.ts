@@ -28,6 +28,7 @@ t.test("without a token there is none", async (t) => {
   t.equal(none.newest, undefined);
   t.equal(none.otherThan(1), undefined);
   t.equal(none.reverted, false);
+  t.same(none.generations, []);
   t.equal(none.accepted({ generation: 1, insteadOf: undefined }), undefined);
 });
 
