@@ -1,8 +1,11 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { pino } from "pino";
 import t from "tap";
 import { loadConfig } from "../src/config/config.ts";
 import { openAuditStore, openToken } from "../src/inputs.ts";
 import { files, problemsOf } from "./commands/files.ts";
+import { token } from "./helpers/gateway.ts";
 
 /** A log that can be read. */
 function collect() {

@@ -98,6 +98,16 @@ t.test("the callers file is one", async (t) => {
   );
 });
 
+t.test("callers files in the documentation are ones", async (t) => {
+  for (const page of ["docs/callers.md", "docs/kubernetes-callers.md"]) {
+    const files = [...read(page).matchAll(/^```yaml\n([\s\S]*?)^```$/gm)]
+      .map(([, yaml = ""]) => yaml)
+      .filter((yaml) => /^callers:/m.test(yaml));
+    t.ok(files.length > 0, page);
+    for (const yaml of files) t.doesNotThrow(() => parsePolicy(yaml), page);
+  }
+});
+
 t.test("the examples work", async (t) => {
   const coze = await startSandbox(t);
   const gateway = await startGateway(t, coze.url);

@@ -29,7 +29,12 @@ export interface WatchedCallers {
  */
 export async function openCallers(path: string, log: Logger): Promise<WatchedCallers> {
   let current = emptyPolicy;
-  const { issuers, inTrouble } = openIssuers(log);
+  const issuers = new Issuers({
+    onFailure: (issuer, problem) =>
+      log.error({ event: "issuer_unusable", issuer, problem }, "an issuer of JWTs cannot be asked"),
+    onRecovered: (issuer) =>
+      log.info({ event: "issuer_usable", issuer }, "an issuer of JWTs can be asked again"),
+  });
   const keyLog = new KeyLifeLog(log);
   const keyLife = () => keyLifeOf(current.callers, Date.now());
   const tellOfKeys = () => keyLog.tell(keyLife(), Date.now());
@@ -60,7 +65,7 @@ export async function openCallers(path: string, log: Logger): Promise<WatchedCal
   return {
     policy: () => current,
     issuers,
-    issuersInTrouble: () => current.issuers.filter(({ name }) => inTrouble.has(name)).length,
+    issuersInTrouble: () => issuers.inTrouble().length,
     keyLife,
     close: () => {
       clearInterval(timer);
@@ -68,19 +73,4 @@ export async function openCallers(path: string, log: Logger): Promise<WatchedCal
       return issuers.close();
     },
   };
-}
-
-function openIssuers(log: Logger): { readonly issuers: Issuers; readonly inTrouble: ReadonlySet<string> } {
-  const inTrouble = new Set<string>();
-  const issuers = new Issuers({
-    onFailure: (issuer, problem) => {
-      inTrouble.add(issuer);
-      log.error({ event: "issuer_unusable", issuer, problem }, "an issuer of JWTs cannot be asked");
-    },
-    onRecovered: (issuer) => {
-      inTrouble.delete(issuer);
-      log.info({ event: "issuer_usable", issuer }, "an issuer of JWTs can be asked again");
-    },
-  });
-  return { issuers, inTrouble };
 }

@@ -115,7 +115,7 @@ export const variables = z.object({
   RATE_LIMIT_REPLICAS: wholeNumber(1, 1_000)
     .optional()
     .describe(
-      "Replicas that share the limits: each keeps to its part while Redis is away, and of COZE_MAX_RATE always",
+      "Replicas that share the limits, unset: 1; each keeps to its part while Redis is away, and of COZE_MAX_RATE always",
     ),
   LOG_LEVEL: z
     .enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error")

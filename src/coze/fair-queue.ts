@@ -77,7 +77,6 @@ export class FairQueue<T extends object> {
     if (!flow) return;
     this.#virtualTime = flow.dueAt;
     flow.dueAt += 1 / flow.weight;
-    flow.rank = ++this.#lastRank;
     this.#byTurn.place(flow);
     this.remove(item);
   }

@@ -68,6 +68,16 @@ t.test("who comes to an open door goes through at once, and nothing is left to d
   t.equal(clock.pending, 0);
 });
 
+t.test("who comes just when a slot is free again does not overtake those who wait", async (t) => {
+  const { admission, enter, watch, clock } = door();
+  await enter();
+  const first = watch();
+  admission.leave();
+  const second = watch({ caller: "b" });
+  await clock.advance(0);
+  t.same([first, second], [{ halt: undefined, at: 0 }, {}]);
+});
+
 t.test("without the time that an attempt needs nobody goes through", async (t) => {
   const { enter, watch, soon, clock } = door();
   t.same(await enter(soon(40)), late, "at the door");

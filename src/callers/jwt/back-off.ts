@@ -3,6 +3,7 @@ export class BackOff {
   readonly #firstMs: number;
   readonly #mostMs: number;
   #failures = 0;
+  #failedAt = Number.NEGATIVE_INFINITY;
   #until = 0;
 
   constructor(firstMs: number, mostMs: number) {
@@ -10,10 +11,11 @@ export class BackOff {
     this.#mostMs = mostMs;
   }
 
-  /** @param now monotonic ms. */
-  failed(now: number): void {
-    // Of calls that failed together one counts.
-    if (now < this.#until) return;
+  /** An attempt that began at the first time failed at the second; both in monotonic ms. */
+  failed(beganAt: number, now: number): void {
+    // Of attempts that were under way together one counts.
+    if (beganAt < this.#failedAt) return;
+    this.#failedAt = now;
     const ms = Math.min(this.#mostMs, this.#firstMs * 2 ** this.#failures);
     this.#failures += 1;
     // Replicas that failed together must not come back together.

@@ -92,6 +92,7 @@ export class RemoteKeys implements KeySource {
     clearTimeout(this.#timer);
     const askedAt = performance.now();
     this.#askedAt = askedAt;
+    let waitMs = tunables.refreshMs * (0.9 + Math.random() / 10);
     try {
       this.#keys = await load();
       this.#loadedAt = askedAt;
@@ -99,11 +100,12 @@ export class RemoteKeys implements KeySource {
       health.worked("endpoint");
     } catch (error) {
       if (this.#closed) return;
-      this.#backOff.failed(performance.now());
+      const now = performance.now();
+      this.#backOff.failed(askedAt, now);
+      waitMs = this.#backOff.waitMs(now);
       health.failed("endpoint", (error as Error).message);
     }
     if (this.#closed) return;
-    const waitMs = this.#backOff.waitMs(performance.now()) || tunables.refreshMs * (0.9 + Math.random() / 10);
     this.#timer = setTimeout(() => this.#refresh(), waitMs).unref();
   }
 }

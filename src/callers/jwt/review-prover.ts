@@ -74,6 +74,7 @@ export class ReviewProver implements Prover {
 
   async #review(id: string, token: string, audiences: readonly string[]): Promise<Verdict> {
     const { issuer, post, health } = this.#options;
+    const beganAt = performance.now();
     try {
       const verdict = readReview(
         await post({
@@ -91,7 +92,7 @@ export class ReviewProver implements Prover {
       return verdict;
     } catch (error) {
       const problem = (error as Error).message;
-      this.#backOff.failed(performance.now());
+      this.#backOff.failed(beganAt, performance.now());
       health.failed("endpoint", problem);
       throw new JwtUnavailable(issuer, problem);
     }

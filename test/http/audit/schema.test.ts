@@ -106,6 +106,7 @@ t.test("every parameter is there", async (t) => {
     "header x-request-id",
     "query api_app_id",
     "query caller",
+    "query credential_id",
     "query from",
     "query kind",
     "query logid",
