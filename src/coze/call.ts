@@ -147,7 +147,7 @@ export class CozeApi {
   async #tokenHalt({ deadlineAt, signal }: CallContext): Promise<Halt | undefined> {
     const { token } = this.#parts;
     if (token.usable) return undefined;
-    
+    await waitAtMost(token.awaited(), remaining(deadlineAt), signal);
     if (signal?.aborted) return { stopped: "caller_gone", error: "coze_unavailable" };
     return token.usable ? undefined : { stopped: "no_token", error: "token_unavailable" };
   }
