@@ -106,7 +106,12 @@ async function startStand(t: Teardown) {
     { id: "slow", key: slow, rateLimits: { read: "1/h" } },
   ];
   // Its keys cannot be had.
-  const issuer = { name: "gone", issuer: "https://issuer.example", audiences: ["a"], jwks_uri: "http://127.0.0.1:9/" };
+  const issuer = {
+    name: "gone",
+    issuer: "https://issuer.example",
+    audiences: ["a"],
+    jwks_uri: "http://127.0.0.1:9/",
+  };
   const gateway = await startGateway(t, url, environment, callers, [issuer]);
   const startWithoutToken = () => startGateway(t, url, { COZE_TOKEN_FILE: `${gateway.folder}/none` });
   return { ...gateway, startWithoutToken, coze, idle, slow };

@@ -113,7 +113,11 @@ export function createMetrics(sources: MetricSources): Metrics {
     "1: limits are shared as configured; 0: each replica keeps to its part",
     sources.rateLimitStoreUsable,
   );
-  gauge("keys_expiring", "Live caller keys that expire within 14 days", () => sources.keyLife().expiring.length);
+  gauge(
+    "keys_expiring",
+    "Live caller keys that expire within 14 days",
+    () => sources.keyLife().expiring.length,
+  );
   gauge("keys_expired", "Caller keys in the file that have expired", () => sources.keyLife().expired.length);
   gauge(
     "key_next_expiry_seconds",

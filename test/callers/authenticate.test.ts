@@ -198,7 +198,10 @@ t.test(
       refusal: "jwt_wrong_audience",
       message: /^Send Authorization: Bearer/,
     });
-    await t.rejects(identify(new JwtUnavailable("cluster", "down")), { name: "JwtUnavailable", error: "authentication_unavailable" });
+    await t.rejects(identify(new JwtUnavailable("cluster", "down")), {
+      name: "JwtUnavailable",
+      error: "authentication_unavailable",
+    });
     await t.rejects(identify(new TypeError("a bug")), { name: "TypeError" });
   },
 );

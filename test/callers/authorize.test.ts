@@ -106,7 +106,10 @@ t.test("a permission that is held only with limits of another kind", async (t) =
 t.test("owners that cannot be read are no refusal", async (t) => {
   const ownersOf = () => Promise.reject(new GatewayError("audit_unavailable"));
   const grants = [{ permissions: ["subscribeApiAppEvent"], api_app_ids: "own" }];
-  await t.rejects(decision(grants, subscribeEvents, ownersOf), { name: "GatewayError", error: "audit_unavailable" });
+  await t.rejects(decision(grants, subscribeEvents, ownersOf), {
+    name: "GatewayError",
+    error: "audit_unavailable",
+  });
 });
 
 /** The names of the grants that the input takes, or what the caller is told. */

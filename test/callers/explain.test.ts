@@ -40,5 +40,8 @@ t.test("not allowed, and why", async (t) => {
 
 t.test("when owners cannot be read there is no decision", async (t) => {
   const broken = () => Promise.reject(new GatewayError("audit_unavailable"));
-  await t.rejects(explain(caller, deleteApiApp, { api_app_id: "8" }, broken), { name: "GatewayError", error: "audit_unavailable" });
+  await t.rejects(explain(caller, deleteApiApp, { api_app_id: "8" }, broken), {
+    name: "GatewayError",
+    error: "audit_unavailable",
+  });
 });

@@ -66,9 +66,9 @@ t.test("a key that is revoked under load stops working at four replicas", async 
   const revoke = ["keys", "revoke", "--credential-id", keyCredentialId(hashKey(leaked))];
   const revoked = new Promise<{ status: number | null; stdout: string; at: number }>((resolve) => {
     const program = startProgram(t, revoke, environment);
-    void program.ended().then((status) =>
-      resolve({ status: Number(status), stdout: program.stdout(), at: performance.now() }),
-    );
+    void program
+      .ended()
+      .then((status) => resolve({ status: Number(status), stdout: program.stdout(), at: performance.now() }));
   });
   const { status, stdout, at } = await revoked;
   t.equal(status, 0, stdout);
@@ -79,12 +79,17 @@ t.test("a key that is revoked under load stops working at four replicas", async 
   const accepted = ofLeaked.filter((answer) => answer.status === 200);
   const lastAcceptedMs = Math.max(...accepted.map(({ sentAt }) => sentAt)) - at;
   t.ok(accepted.length > rate, "it worked before");
-  t.ok(ofLeaked.slice(-50).every((answer) => answer.status === 401), "and does not any more, at any replica");
+  t.ok(
+    ofLeaked.slice(-50).every((answer) => answer.status === 401),
+    "and does not any more, at any replica",
+  );
   t.ok(
     answers.filter(({ key }) => key === kept).every((answer) => answer.status === 200),
     "the other caller noticed nothing",
   );
-  t.comment(`${answers.length} requests at ${replicas} replicas; last accepted ${Math.round(lastAcceptedMs)} ms after`);
+  t.comment(
+    `${answers.length} requests at ${replicas} replicas; last accepted ${Math.round(lastAcceptedMs)} ms after`,
+  );
 });
 
 t.test("the commands that an operator types", async (t) => {

@@ -62,12 +62,19 @@ for (const way of ["jwks_uri", "token_review"] as const)
       "another issuer": await mint(key, { iss: "https://elsewhere.example" }),
       expired: await mint(key, { exp: nowSeconds() - 31 }),
       "another key": await mint(foreign),
-      "no signature": rawToken({ alg: "none" }, { iss: issuer, aud: audience, sub: subject, exp: nowSeconds() + 60 }, "eA"),
+      "no signature": rawToken(
+        { alg: "none" },
+        { iss: issuer, aud: audience, sub: subject, exp: nowSeconds() + 60 },
+        "eA",
+      ),
     };
     for (const [name, wrong] of Object.entries(refused)) {
       const reply = await ask(wrong);
       t.match(reply, { status: 401, body: { gateway: { error: "unauthenticated" } } }, name);
-      t.equal(reply.body.msg, "Send Authorization: Bearer <caller key or token>. It is missing, unknown or expired.");
+      t.equal(
+        reply.body.msg,
+        "Send Authorization: Bearer <caller key or token>. It is missing, unknown or expired.",
+      );
     }
     const reasons = gateway.lines().flatMap(({ refusal }) => refusal ?? []);
     t.equal(new Set(reasons).size >= 5, true, `the log says why: ${reasons}`);
@@ -82,6 +89,9 @@ for (const way of ["jwks_uri", "token_review"] as const)
     }
     t.equal((await ask(token)).status, 200, "who was proved before goes on");
 
-    await writeFile(join(gateway.folder, "callers.yaml"), callersYaml([{ ...billing, identities: [] }], [cluster]));
+    await writeFile(
+      join(gateway.folder, "callers.yaml"),
+      callersYaml([{ ...billing, identities: [] }], [cluster]),
+    );
     await eventually("the identity to be gone", async () => (await ask(token)).status === 401);
   });

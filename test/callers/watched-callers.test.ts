@@ -7,7 +7,14 @@ import { mintKey } from "../../src/callers/key.ts";
 import { openCallers } from "../../src/callers/watched-callers.ts";
 import { problemsOf } from "../commands/files.ts";
 import { eventually } from "../config/eventually.ts";
-import { call, callersYaml, startGateway, startSandbox, type TestGateway, token } from "../helpers/gateway.ts";
+import {
+  call,
+  callersYaml,
+  startGateway,
+  startSandbox,
+  type TestGateway,
+  token,
+} from "../helpers/gateway.ts";
 
 /** The status of a list call with the key. */
 async function statusWith(gateway: TestGateway, key: string): Promise<number> {
@@ -129,7 +136,12 @@ t.test("an issuer that can be asked again is told of", async (t) => {
   t.teardown(() => callers.close());
   await eventually("trouble", () => callers.issuersInTrouble() === 1);
   const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  await writeFile(keys, JSON.stringify({ keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k", alg: "RS256", use: "sig" }] }));
+  await writeFile(
+    keys,
+    JSON.stringify({
+      keys: [{ ...publicKey.export({ format: "jwk" }), kid: "k", alg: "RS256", use: "sig" }],
+    }),
+  );
   await eventually("its end", () => callers.issuersInTrouble() === 0);
   t.match(lines.at(-1), { event: "issuer_usable", issuer: "cluster" });
 });

@@ -46,9 +46,18 @@ t.test("allowed: the grant that says so, and who owns the app", async (t) => {
   await own();
   const { printed, ended } = await explain("--caller orders --operation delete_api_app --api-app-id 7");
   t.equal(ended, "good");
-  t.match(printed, /^caller orders, delete_api_app on 7, callers file [0-9a-f]{16}\nthe app is owned by orders\n/);
-  t.match(printed, /\nallowed by grants\[1\]\n- permissions:\n {4}- deleteApiApp\n {4}- createApiApp\n {2}api_app_ids: own\n$/);
-  t.match((await explain("--caller orders --operation create_api_app --app-type normal")).printed, "by grants[1]\n");
+  t.match(
+    printed,
+    /^caller orders, delete_api_app on 7, callers file [0-9a-f]{16}\nthe app is owned by orders\n/,
+  );
+  t.match(
+    printed,
+    /\nallowed by grants\[1\]\n- permissions:\n {4}- deleteApiApp\n {4}- createApiApp\n {2}api_app_ids: own\n$/,
+  );
+  t.match(
+    (await explain("--caller orders --operation create_api_app --app-type normal")).printed,
+    "by grants[1]\n",
+  );
 });
 
 t.test("not allowed: why, and exit 1", async (t) => {
@@ -74,7 +83,11 @@ t.test("wrong words, files and stores", async (t) => {
     ["--caller nobody --operation list_api_apps", {}, /^UsageError: --caller must be one of orders$/],
     ["--operation list_api_apps", {}, /^UsageError: --caller must be/],
     ["--caller orders --operation erase", {}, /^UsageError: --operation must be one of create_api_app, /],
-    ["--caller orders --operation delete_api_app", {}, /^UsageError: delete_api_app is on one app: name it with/],
+    [
+      "--caller orders --operation delete_api_app",
+      {},
+      /^UsageError: delete_api_app is on one app: name it with/,
+    ],
     [list, { CALLERS_FILE: "" }, /^ConfigError: CALLERS_FILE: missing; name/],
     [list, { CALLERS_FILE: "/none" }, /^ConfigError: CALLERS_FILE \/none: ENOENT/],
     [
@@ -88,7 +101,8 @@ t.test("wrong words, files and stores", async (t) => {
       /^ConfigError: AUDIT_STORE sqlite:\/etc\/passwd: /,
     ],
   ];
-  for (const [line, environment, expected] of cases) t.match((await explain(line, environment)).ended, expected, line);
+  for (const [line, environment, expected] of cases)
+    t.match((await explain(line, environment)).ended, expected, line);
 });
 
 t.test("the flags mean nothing without --explain", async (t) => {

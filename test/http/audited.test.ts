@@ -112,13 +112,22 @@ t.test("a failure has its outcome and what the caller gets", async (t) => {
     t.match(conclusion, { outcome, status: 504, error: "coze_timeout", stopped: "no_time_left" });
     t.strictSame(conclusion.attempts, []);
   }
-  const doubtful = conclusionOf(deleteApiApp, resultOf(undefined, { ...failed, outcome: undefined }), billing);
+  const doubtful = conclusionOf(
+    deleteApiApp,
+    resultOf(undefined, { ...failed, outcome: undefined }),
+    billing,
+  );
   t.equal(doubtful.outcome, "unknown", "what is not known is unknown");
-  t.equal(conclusionOf(listApiApps, resultOf(undefined, failed), billing).outcome, "failed", "a read is in no doubt");
+  t.equal(
+    conclusionOf(listApiApps, resultOf(undefined, failed), billing).outcome,
+    "failed",
+    "a read is in no doubt",
+  );
 });
 
 t.test("a created app is named, when its id is one", async (t) => {
-  const idOf = (body: string, operation = createApiApp) => conclusionOf(operation, resultOf(body), billing).api_app_id;
+  const idOf = (body: string, operation = createApiApp) =>
+    conclusionOf(operation, resultOf(body), billing).api_app_id;
   t.equal(idOf('{"code":0,"data":{"id":"7512345678901234567"}}'), "7512345678901234567");
   t.equal(idOf('{"code":0,"data":{"id":"75"}}', deleteApiApp), undefined, "nothing else creates one");
   for (const body of [

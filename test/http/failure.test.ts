@@ -5,7 +5,11 @@ import { callOf, failureOf, withheld } from "../../src/http/failure.ts";
 import { deleteApiApp } from "../../src/operations/delete-api-app.ts";
 import { listApiApps } from "../../src/operations/list-api-apps.ts";
 
-const last = { code: 4200, msg: "no\u2028such\n app sat_0123456789abcdefABCDEF", logid: "L1" } as AttemptResult;
+const last = {
+  code: 4200,
+  msg: "no\u2028such\n app sat_0123456789abcdefABCDEF",
+  logid: "L1",
+} as AttemptResult;
 const result: CallResult = {
   error: "coze_not_found",
   last,
@@ -35,7 +39,10 @@ t.test("a success code in a failure is not shown as one", async (t) => {
 });
 
 t.test("what is withheld is in doubt for a change, and told with its logid", async (t) => {
-  t.match(withheld(deleteApiApp, result), { error: "audit_incomplete", details: { call: { outcome: "unknown" } } });
+  t.match(withheld(deleteApiApp, result), {
+    error: "audit_incomplete",
+    details: { call: { outcome: "unknown" } },
+  });
   t.same(callOf(listApiApps, result), { attempts: 0, logid: "L1" });
   t.same(callOf(listApiApps, { ...result, last: undefined }), { attempts: 0 });
 });

@@ -375,7 +375,9 @@ t.test("a failure without a logid is withheld as well", async (t) => {
 
 t.test("an app whose id cannot be read has no owner, and that is an error in the log", async (t) => {
   const gateway = await start(t);
-  gateway.sandbox.faults.add({ body: '{"code":0,"msg":"","data":{"id":7512345678901234567,"verify_token":"s"}}' });
+  gateway.sandbox.faults.add({
+    body: '{"code":0,"msg":"","data":{"id":7512345678901234567,"verify_token":"s"}}',
+  });
   const { status, body } = await gateway.call("POST", "/v1/api_apps", { app_type: "normal", name: "x" });
   t.equal(status, 200);
   t.equal(body.data.verify_token, "s", "the tester may see it");
@@ -383,20 +385,26 @@ t.test("an app whose id cannot be read has no owner, and that is an error in the
   t.equal(gateway.records().at(-1)?.owner, undefined);
 });
 
-t.test("a success that cannot be read well enough to be shown is withheld, and is recorded as done", async (t) => {
-  const key = mintKey("orders");
-  const { url, sandbox } = await startSandbox(t);
-  const grants = [{ permissions: ["createApiApp", "listApiApp"], api_app_ids: "own" as const }];
-  const gateway = await startGateway(t, url, {}, [{ id: "orders", key, grants }]);
-  const authorization = `Bearer ${key}`;
-  const deep = `{"code":0,"msg":"","data":{"id":"7512345678901234567","verify_token":${"[".repeat(200)}${"]".repeat(200)}}}`;
-  sandbox.faults.add({ body: deep });
-  const made = { app_type: "normal", name: "x" };
-  const created = await callOnce(`${gateway.url}/v1/api_apps`, "POST", { authorization }, made);
-  t.match(created, { status: 502, body: { gateway: { error: "coze_malformed", outcome: "unknown", attempts: 1 } } });
-  t.match(recordsOf(gateway).at(-1), { outcome: "done", status: 502, owner: "orders" });
-  sandbox.faults.add({ body: '{"code":0,"msg":"","data":{"items":{}}}' });
-  const list = await callOnce(`${gateway.url}/v1/api_apps`, "GET", { authorization });
-  t.match(list, { status: 502, body: { gateway: { error: "coze_malformed" } } });
-  t.match(recordsOf(gateway).at(-1), { outcome: "failed", status: 502 });
-});
+t.test(
+  "a success that cannot be read well enough to be shown is withheld, and is recorded as done",
+  async (t) => {
+    const key = mintKey("orders");
+    const { url, sandbox } = await startSandbox(t);
+    const grants = [{ permissions: ["createApiApp", "listApiApp"], api_app_ids: "own" as const }];
+    const gateway = await startGateway(t, url, {}, [{ id: "orders", key, grants }]);
+    const authorization = `Bearer ${key}`;
+    const deep = `{"code":0,"msg":"","data":{"id":"7512345678901234567","verify_token":${"[".repeat(200)}${"]".repeat(200)}}}`;
+    sandbox.faults.add({ body: deep });
+    const made = { app_type: "normal", name: "x" };
+    const created = await callOnce(`${gateway.url}/v1/api_apps`, "POST", { authorization }, made);
+    t.match(created, {
+      status: 502,
+      body: { gateway: { error: "coze_malformed", outcome: "unknown", attempts: 1 } },
+    });
+    t.match(recordsOf(gateway).at(-1), { outcome: "done", status: 502, owner: "orders" });
+    sandbox.faults.add({ body: '{"code":0,"msg":"","data":{"items":{}}}' });
+    const list = await callOnce(`${gateway.url}/v1/api_apps`, "GET", { authorization });
+    t.match(list, { status: 502, body: { gateway: { error: "coze_malformed" } } });
+    t.match(recordsOf(gateway).at(-1), { outcome: "failed", status: 502 });
+  },
+);

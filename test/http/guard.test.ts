@@ -71,24 +71,32 @@ t.test("who is unknown or not granted is told so before the body is read", async
   t.same(sandbox.calls, []);
 });
 
-t.test("an address with too many failures is refused before anything is hashed, and let in again", async (t) => {
-  const { call, url, gateway, requests } = await start(t, { RATE_LIMIT_UNAUTHENTICATED: "2/s" });
-  const anonymous = () => fetch(`${url}/v1/api_apps`, { headers: { connection: "close", authorization: "Bearer x" } });
-  const hashed = counting(t);
-  t.same([(await anonymous()).status, (await anonymous()).status], [401, 401]);
-  t.equal(hashed.count, 2);
-  const refused = await anonymous();
-  t.equal(refused.status, 429);
-  t.equal(refused.headers.get("retry-after"), "1");
-  t.equal((await call("GET", "/v1/api_apps")).status, 429, "whoever it is: the credential is not looked at");
-  t.equal(hashed.count, 2);
-  t.match(requests().at(-1), { error: "rate_limited", caller: undefined });
-  await eventually("being let in again", async () => (await call("GET", "/v1/api_apps")).status === 200);
-  for (let round = 0; round < 10; round++) await call("GET", "/v1/api_apps");
-  t.equal((await call("GET", "/v1/api_apps")).status, 200, "who is known uses nothing up");
-  const { body } = await gateway.admin.inject("/metrics");
-  t.match(body, /ratelimited_total\{class="unauthenticated"\} [2-9]/);
-});
+t.test(
+  "an address with too many failures is refused before anything is hashed, and let in again",
+  async (t) => {
+    const { call, url, gateway, requests } = await start(t, { RATE_LIMIT_UNAUTHENTICATED: "2/s" });
+    const anonymous = () =>
+      fetch(`${url}/v1/api_apps`, { headers: { connection: "close", authorization: "Bearer x" } });
+    const hashed = counting(t);
+    t.same([(await anonymous()).status, (await anonymous()).status], [401, 401]);
+    t.equal(hashed.count, 2);
+    const refused = await anonymous();
+    t.equal(refused.status, 429);
+    t.equal(refused.headers.get("retry-after"), "1");
+    t.equal(
+      (await call("GET", "/v1/api_apps")).status,
+      429,
+      "whoever it is: the credential is not looked at",
+    );
+    t.equal(hashed.count, 2);
+    t.match(requests().at(-1), { error: "rate_limited", caller: undefined });
+    await eventually("being let in again", async () => (await call("GET", "/v1/api_apps")).status === 200);
+    for (let round = 0; round < 10; round++) await call("GET", "/v1/api_apps");
+    t.equal((await call("GET", "/v1/api_apps")).status, 200, "who is known uses nothing up");
+    const { body } = await gateway.admin.inject("/metrics");
+    t.match(body, /ratelimited_total\{class="unauthenticated"\} [2-9]/);
+  },
+);
 
 /** Counts hashing in this process, until the test ends. */
 function counting(t: Pick<typeof import("tap").t, "teardown">) {

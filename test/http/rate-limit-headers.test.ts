@@ -24,20 +24,34 @@ t.test("every reply to a known caller tells what is left, and a refusal when to 
     policy: '"read";q=3;w=3600',
     left: /^"read";r=2;t=\d+$/,
   });
-  t.match(await ask(busy, "GET", "/v1/api_apps?page_size=0"), { status: 400, left: /r=1;/ }, "refused ones count");
+  t.match(
+    await ask(busy, "GET", "/v1/api_apps?page_size=0"),
+    { status: 400, left: /r=1;/ },
+    "refused ones count",
+  );
   await ask(busy, "GET", "/v1/api_apps");
   const refused = await ask(busy, "GET", "/v1/api_apps");
   t.match(refused, { status: 429, error: "rate_limited", left: /r=0;/, retryAfter: /^\d+$/ });
   t.ok(Number(refused.retryAfter) > 0 && Number(refused.retryAfter) <= 1_200);
-  t.match(await ask(busy, "DELETE", `/v1/api_apps/${app}`), { status: 404, policy: '"destructive";q=1;w=3600' });
-  t.match(await ask(busy, "DELETE", `/v1/api_apps/${app}`), { status: 429 }, "the destructive ones by themselves");
+  t.match(await ask(busy, "DELETE", `/v1/api_apps/${app}`), {
+    status: 404,
+    policy: '"destructive";q=1;w=3600',
+  });
+  t.match(
+    await ask(busy, "DELETE", `/v1/api_apps/${app}`),
+    { status: 429 },
+    "the destructive ones by themselves",
+  );
   t.match(await ask(busy, "DELETE", `/v1/api_apps/${app}/events`, { event_types: ["a"] }), { status: 429 });
   t.match(await ask(busy, "POST", `/v1/api_apps/${app}/events`, { event_types: ["a"] }), {
     status: 404,
     policy: '"write";q=2;w=3600',
   });
   t.match(await ask(free, "GET", "/v1/api_apps"), { status: 200, policy: null, left: null });
-  t.match(await ask(free, "DELETE", `/v1/api_apps/${app}`), { status: 404, policy: '"destructive";q=5;w=60' });
+  t.match(await ask(free, "DELETE", `/v1/api_apps/${app}`), {
+    status: 404,
+    policy: '"destructive";q=5;w=60',
+  });
   t.equal(sandbox.calls.length, 6);
   const records = recordsOf(gateway).filter(({ error }) => error === "rate_limited");
   t.equal(records.length, 3);
@@ -50,7 +64,9 @@ t.test("every reply to a known caller tells what is left, and a refusal when to 
 t.test("who is not granted something is counted as well", async (t) => {
   const { url: cozeUrl } = await startSandbox(t);
   const key = mintKey("idle");
-  const gateway = await startGateway(t, cozeUrl, { RATE_LIMIT_READ: "1/h" }, [{ id: "idle", key, grants: [] }]);
+  const gateway = await startGateway(t, cozeUrl, { RATE_LIMIT_READ: "1/h" }, [
+    { id: "idle", key, grants: [] },
+  ]);
   const ask = () => call(`${gateway.url}/v1/api_apps`, "GET", { authorization: `Bearer ${key}` });
   t.equal((await ask()).status, 403);
   t.equal((await ask()).status, 429);

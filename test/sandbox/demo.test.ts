@@ -101,11 +101,8 @@ t.test("the guide names each address and has a command for each operation", asyn
     const [key = "", id = ""] = keyOf(command) ?? [];
     t.equal(key, demo.keys[id as keyof typeof demo.keys]);
   }
-  t.strictSame(commands.slice(-5).map((command) => keyOf(command)?.[1]), [
-    "orders",
-    "billing",
-    "billing",
-    "orders",
-    "billing",
-  ]);
+  t.strictSame(
+    commands.slice(-5).map((command) => keyOf(command)?.[1]),
+    ["orders", "billing", "billing", "orders", "billing"],
+  );
 });

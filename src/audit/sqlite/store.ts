@@ -100,7 +100,7 @@ class SqliteStore implements AuditStore {
 
   /** When the store is locked for this process, whoever wrote another stream is dead, or will write no attempt. */
   async claim(stream: string): Promise<boolean> {
-    return stream !== this.#stream;
+    return this.#owned && stream !== this.#stream;
   }
 
   async release(): Promise<void> {}

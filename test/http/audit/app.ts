@@ -13,13 +13,13 @@ import type { AuditReader } from "../../../src/http/audit/reader.ts";
 import { type AuditRead, addAuditRoutes } from "../../../src/http/audit/routes.ts";
 import { addBodyParser } from "../../../src/http/body.ts";
 import { addContext, requestId } from "../../../src/http/context.ts";
-import { gateOf } from "../helper.ts";
 import { errorHandler } from "../../../src/http/error-reply.ts";
 import { addNotFound } from "../../../src/http/not-found.ts";
 import { failure } from "../../../src/http/route-schema.ts";
 import { addValidation } from "../../../src/http/validation.ts";
 import { serializeError } from "../../../src/telemetry/logger.ts";
 import { Trail } from "../../audit/rows.ts";
+import { gateOf } from "../helper.ts";
 
 /** Where the trail is asked for. */
 export const auditPath = "/gateway/v1/audit/events";
@@ -116,13 +116,17 @@ export async function serveAudit(
   addValidation(app);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   for (const schema of [failure, ...auditSchemas]) app.addSchema(schema);
-  addAuditRoutes(app, gateOf(() => policy), {
-    store,
-    recordRead: async (_, asked) => {
-      await onRead(asked);
-      reads.push(asked);
+  addAuditRoutes(
+    app,
+    gateOf(() => policy),
+    {
+      store,
+      recordRead: async (_, asked) => {
+        await onRead(asked);
+        reads.push(asked);
+      },
     },
-  });
+  );
   t.teardown(() => app.close());
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   return {
