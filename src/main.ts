@@ -1,6 +1,5 @@
 import { text as readAll } from "node:stream/consumers";
 import { audit } from "./commands/audit/audit.ts";
-import { AuditFailure } from "./commands/audit/failure.ts";
 import { check } from "./commands/check.ts";
 import { CommandFailure, type Running, type Terminal, UsageError } from "./commands/command.ts";
 import { keys } from "./commands/keys/keys.ts";
@@ -116,7 +115,7 @@ function explain(error: unknown): number {
     );
     return 1;
   }
-  if (error instanceof AuditFailure || error instanceof CommandFailure) {
+  if (error instanceof CommandFailure) {
     process.stderr.write(`${error.message}\n`);
     return 1;
   }

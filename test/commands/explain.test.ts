@@ -23,7 +23,9 @@ async function start(t: Pick<typeof import("tap").t, "testdir">) {
     const terminal = {
       environment: { ...environment, ...more },
       isTTY: false,
-      out: (text: string) => void (printed += text),
+      out: (text: string) => {
+        printed += text;
+      },
     };
     const ended = await check(["--explain", ...line.split(" ")], terminal).then(
       () => "good",

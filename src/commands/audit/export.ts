@@ -3,8 +3,7 @@ import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { exportLine, exportRows } from "../../audit/export.ts";
 import { type AuditFilter, type AuditStore, StoreError } from "../../audit/store.ts";
-import type { Terminal } from "../command.ts";
-import { AuditFailure } from "./failure.ts";
+import { CommandFailure, type Terminal } from "../command.ts";
 import { filterFlags, filterOf } from "./filter.ts";
 import { withStore } from "./store.ts";
 
@@ -24,7 +23,7 @@ export async function auditExport(args: readonly string[], terminal: Terminal): 
       return;
     }
     await pipeline(chunks, createWriteStream(file)).catch((error: Error) => {
-      throw error instanceof StoreError ? error : new AuditFailure(`--out ${file}: ${error.message}`);
+      throw error instanceof StoreError ? error : new CommandFailure(`--out ${file}: ${error.message}`);
     });
     terminal.out(`Everything that matches is in ${file}\n`);
   });

@@ -1,8 +1,7 @@
 import { parseArgs } from "node:util";
 import { readAnchor } from "../../audit/verify/anchor.ts";
 import { verify } from "../../audit/verify/verify.ts";
-import type { Terminal } from "../command.ts";
-import { AuditFailure } from "./failure.ts";
+import { CommandFailure, type Terminal } from "../command.ts";
 import { linesOf } from "./lines.ts";
 import { progressTo } from "./progress.ts";
 import { many, reportOf } from "./report.ts";
@@ -11,7 +10,7 @@ import { withStore } from "./store.ts";
 /**
  * `audit verify [--anchors FILE]...`: proves that nobody changed the trail. FILE is a log of the gateway, `-` standard
  * input.
- * @throws {AuditFailure} when the trail is not whole, or a file cannot serve as anchors.
+ * @throws {CommandFailure} when the trail is not whole, or a file cannot serve as anchors.
  */
 export async function auditVerify(args: readonly string[], terminal: Terminal): Promise<undefined> {
   const { values } = parseArgs({ args: [...args], options: { anchors: { type: "string", multiple: true } } });
@@ -21,7 +20,7 @@ export async function auditVerify(args: readonly string[], terminal: Terminal): 
   );
   terminal.out(reportOf(report));
   const { length } = report.faults;
-  if (length > 0) throw new AuditFailure(`The audit trail is not whole: ${many(length, "kind")} of fault.`);
+  if (length > 0) throw new CommandFailure(`The audit trail is not whole: ${many(length, "kind")} of fault.`);
 }
 
 /** The lines of all files; one without a single anchor is the wrong file. */
@@ -34,8 +33,9 @@ async function* anchorsIn(files: readonly string[]): AsyncGenerator<string> {
         yield line;
       }
     } catch (error) {
-      throw new AuditFailure(`--anchors ${file}: ${(error as Error).message}`);
+      throw new CommandFailure(`--anchors ${file}: ${(error as Error).message}`);
     }
-    if (!found) throw new AuditFailure(`--anchors ${file}: holds no audit line; is it a log of the gateway?`);
+    if (!found)
+      throw new CommandFailure(`--anchors ${file}: holds no audit line; is it a log of the gateway?`);
   }
 }

@@ -1,9 +1,8 @@
 import { now } from "../../audit/trail.ts";
 import { loadStoreConfig } from "../../config/config.ts";
-import { AuditFailure } from "../audit/failure.ts";
 import { withStore } from "../audit/store.ts";
 import { withTrail } from "../audit/trail.ts";
-import type { Terminal } from "../command.ts";
+import { CommandFailure, type Terminal } from "../command.ts";
 import { operatorName } from "./operator.ts";
 
 /** An owner to change; an empty one is nobody. */
@@ -17,12 +16,12 @@ export interface OwnerChange {
  * Changes the owner of an app by a record of the trail, also while gateways run. The first look only gives a good answer
  * early. What counts is that the store applies the record, in its transaction, only if `from` is the owner then; the
  * second look tells whether it did.
- * @throws {AuditFailure} when `from` is not the owner, or somebody else changes it at the same time.
+ * @throws {CommandFailure} when `from` is not the owner, or somebody else changes it at the same time.
  */
 export async function changeOwner({ app, from, to }: OwnerChange, terminal: Terminal): Promise<void> {
   const before = await withStore(terminal, (store) => store.ownersOf([app]));
   const owner = before.get(app) ?? "";
-  if (owner !== from) throw new AuditFailure(refusal({ app, from, to }, owner));
+  if (owner !== from) throw new CommandFailure(refusal({ app, from, to }, owner));
   const config = loadStoreConfig(terminal.environment);
   const after = await withTrail(
     config,
@@ -36,7 +35,7 @@ export async function changeOwner({ app, from, to }: OwnerChange, terminal: Term
   );
   const result = after.get(app) ?? "";
   if (result === to) return;
-  throw new AuditFailure(
+  throw new CommandFailure(
     `Somebody else changed the owner of ${app} at the same time: now ${result || "nobody"} owns it. ` +
       `See audit find --api-app-id ${app}`,
   );

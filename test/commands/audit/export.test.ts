@@ -64,7 +64,7 @@ t.test("a reader who is slow is waited for", async (t) => {
 
 t.test("a file that cannot be written", async (t) => {
   const file = join(folder, "none", "export.ndjson");
-  await t.rejects(print("--out", file), { name: "AuditFailure", message: /^--out .*ENOENT/ });
+  await t.rejects(print("--out", file), { name: "CommandFailure", message: /^--out .*ENOENT/ });
 });
 
 t.test("trouble of the store while the file is written is the store's", async (t) => {

@@ -57,7 +57,7 @@ t.test("a trail that is not whole: the record is named, and the command fails", 
   const { printed, error } = await verifying();
   t.match(printed, /\nFAULT altered, once:\n {2}d\.4:2 \(position \d+\): its text does not have the hash/);
   t.notMatch(printed, "whole");
-  t.match(error, { name: "AuditFailure", message: "The audit trail is not whole: 1 kind of fault." });
+  t.match(error, { name: "CommandFailure", message: "The audit trail is not whole: 1 kind of fault." });
   attacker.restore();
   attacker.run(1, "DELETE FROM main.audit_record WHERE stream = 'd.4' AND seq = 18");
   t.equal((await verifying()).error, undefined);
@@ -71,13 +71,13 @@ t.test("a file that is no log of the gateway", async (t) => {
     await writeFile(other, content);
     const { error, printed } = await verifying("--anchors", first, "--anchors", other);
     t.match(error, {
-      name: "AuditFailure",
+      name: "CommandFailure",
       message: `--anchors ${other}: holds no audit line; is it a log of the gateway?`,
     });
     t.equal(printed, "");
   }
   const { error } = await verifying("--anchors", join(folder, "none"));
-  t.match(error, { name: "AuditFailure", message: /^--anchors .*none: ENOENT/ });
+  t.match(error, { name: "CommandFailure", message: /^--anchors .*none: ENOENT/ });
 });
 
 t.test("wrong words", async (t) => {

@@ -59,7 +59,7 @@ t.test("who is not the owner is told who is, and nothing is written", async (t) 
     [{ app: "8", from: "crm", to: "shop" }, "Nobody owns 8; to give it to somebody, use owners adopt"],
     [{ app: "8", from: "crm", to: "" }, "Nobody owns 8; to give it to somebody, use owners adopt"],
   ] as const)
-    await t.rejects(changeOwner(change, screen), { name: "AuditFailure", message });
+    await t.rejects(changeOwner(change, screen), { name: "CommandFailure", message });
   t.equal(await owner(), "billing");
   t.equal(screen.printed(), "");
   const rows = await withStore(screen, (store) => store.chain(undefined, 9));
@@ -94,7 +94,7 @@ t.test("of two who change an owner at once the second is told, and takes nothing
   const moved = await interfere(t, { app: "7", from: "billing", to: "crm" }, "shop");
   t.match(moved, {
     error: {
-      name: "AuditFailure",
+      name: "CommandFailure",
       message:
         "Somebody else changed the owner of 7 at the same time: now shop owns it. See audit find --api-app-id 7",
     },
