@@ -36,7 +36,7 @@ export async function openGateway(config: Config, destination: DestinationStream
   const problems: string[] = [];
   const note = (error: ConfigError): undefined => void problems.push(...error.problems);
   token = await openToken(config, log).catch(note);
-  const callers = await openCallers(config.CALLERS_FILE ?? "", log).catch(note);
+  const callers = await openCallers(config, log).catch(note);
   const auditStore = await openAuditStore(config, log).catch(note);
   if (!token || !callers || !auditStore) {
     await token?.close();

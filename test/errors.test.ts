@@ -36,6 +36,7 @@ t.test("the words are the documented ones", async (t) => {
       "413 payload_too_large",
       "414 uri_too_long",
       "415 unsupported_media_type",
+      "429 rate_limited",
       "429 coze_throttled",
       "429 coze_quota",
       "431 headers_too_large",
@@ -51,6 +52,7 @@ t.test("the words are the documented ones", async (t) => {
       "503 audit_unavailable",
       "503 overloaded",
       "503 token_unavailable",
+      "503 authentication_unavailable",
       "504 coze_timeout",
     ],
   );

@@ -8,6 +8,7 @@ import { parseRate } from "../src/config/rate.ts";
 import { variables } from "../src/config/variables.ts";
 import { makeGate } from "../src/gate.ts";
 import { eventually } from "./config/eventually.ts";
+import { skip, TestRedis } from "./helpers/redis.ts";
 
 /** A gate, and what it logs. */
 function gateWith(t: Pick<typeof import("tap").t, "teardown">, environment: NodeJS.ProcessEnv = {}) {
@@ -45,4 +46,13 @@ t.test("a shared store that is away is logged, and each replica keeps to its par
   t.equal(limiter.storeUsable, false);
   const verdict = await gate.limiter.take("billing", "read", parseRate("100/s"));
   t.match(verdict, { allowed: true, limit: { quota: 25 } });
+});
+
+t.test("a shared store that can be used is logged too", { skip }, async (t) => {
+  const redis = await TestRedis.start(t);
+  const environment = { RATE_LIMIT_STORE: redis.url, RATE_LIMIT_REPLICAS: "4" };
+  const { limiter, lines } = gateWith(t, environment);
+  await eventually("the connection", () => lines.some(({ event }) => event === "rate_limit_store_usable"));
+  t.equal(limiter.storeUsable, true);
+  await limiter.close();
 });

@@ -11,15 +11,11 @@ export interface Intent {
   readonly event_type?: string | undefined;
 }
 
-/** Whether it is allowed, and why. */
-export interface Decision {
-  readonly operation: string;
-  readonly allowed: boolean;
-  /** The grants that allow it, by their place in the callers file. */
-  readonly rule?: string;
-  /** Why it is not allowed. */
-  readonly reason?: string;
-}
+/** Whether it is allowed; and which grants allow it, by their place in the callers file, or why it is not. */
+export type Decision = { readonly operation: string } & (
+  | { readonly allowed: true; readonly rule: string }
+  | { readonly allowed: false; readonly reason: string }
+);
 
 /**
  * Says whether a caller may do something, by the same rules as for a real call.
@@ -38,7 +34,7 @@ export async function explain(
   try {
     const rules = await authorize(caller, operation, api_app_id, ownersOf);
     const rule = nameOf(authorizeInput(caller, operation, rules, { params: {}, query: {}, body }));
-    return { operation: operation.id, allowed: true, ...(rule !== undefined && { rule }) };
+    return { operation: operation.id, allowed: true, rule };
   } catch (error) {
     if (!(error instanceof GatewayError) || error.error !== "forbidden") throw error;
     return { operation: operation.id, allowed: false, reason: error.message };

@@ -50,9 +50,8 @@ export function needsOwner(caller: Caller, rules: readonly Rule[], id?: string):
   return !freely && rules.some(({ grant }) => grant.api_app_ids === "own");
 }
 
-/** Names of rules in one word, such as `grants[0]+grants[2]`: any of them would do. Undefined without any. */
-export function nameOf(rules: readonly Rule[] = []): string | undefined {
-  if (rules.length === 0) return undefined;
+/** Names of rules in one word, such as `grants[0]+grants[2]`: any of them would do. Empty without any. */
+export function nameOf(rules: readonly Rule[] = []): string {
   const names = [...new Set(rules.map(({ name }) => name))];
   return [...names.slice(0, mostNames), ...(names.length > mostNames ? ["..."] : [])].join("+");
 }

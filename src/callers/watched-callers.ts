@@ -27,7 +27,10 @@ export interface WatchedCallers {
  * Reads the callers file and watches it from then on; of a file that cannot be used the last good one stays in force.
  * @throws {ConfigError} when there is no good one yet.
  */
-export async function openCallers(path: string, log: Logger): Promise<WatchedCallers> {
+export async function openCallers(
+  { CALLERS_FILE: path = "" }: { readonly CALLERS_FILE?: string | undefined },
+  log: Logger,
+): Promise<WatchedCallers> {
   let current = emptyPolicy;
   const issuers = new Issuers({
     onFailure: (issuer, problem) =>

@@ -44,21 +44,20 @@ export async function explainAccess(
   const id = values["api-app-id"];
   if (operation.reach === "one_app" && id === undefined)
     throw new UsageError(`${operation.id} is on one app: name it with --api-app-id`);
-  let owner: string | undefined;
+  let owners: ReadonlyMap<string, string> = new Map();
   const ownersOf: OwnersOf = async (ids) => {
-    const owners = await readOwners(environment, ids);
-    owner = id === undefined ? undefined : owners.get(id);
+    owners = await readOwners(environment, ids);
     return owners;
   };
   const intent = { api_app_id: id, app_type: values["app-type"], event_type: values["event-type"] };
-  const { allowed, rule, reason } = await explain(caller, operation, intent, ownersOf);
+  const decision = await explain(caller, operation, intent, ownersOf);
   const said = [
     `caller ${caller.id}, ${operation.id}${id === undefined ? "" : ` on ${id}`}, callers file ${policy.version}`,
-    ...(owner === undefined ? [] : [`the app is owned by ${owner}`]),
+    ...[...owners.values()].map((owner) => `the app is owned by ${owner}`),
   ];
   out(`${said.join("\n")}\n`);
-  if (!allowed) throw new CommandFailure(`not allowed: ${reason}`);
-  out(`allowed by ${rule}\n${stringify(grantsNamed(caller, rule ?? ""))}`);
+  if (!decision.allowed) throw new CommandFailure(`not allowed: ${decision.reason}`);
+  out(`allowed by ${decision.rule}\n${stringify(grantsNamed(caller, decision.rule))}`);
 }
 
 /** The grants that a rule names, as they stand in the file. */
@@ -88,8 +87,7 @@ async function readOwners(
     const store = await openStore(location, {});
     return await store.ownersOf(ids).finally(() => store.close());
   } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    if (error.absent) return new Map();
-    throw new ConfigError([`AUDIT_STORE ${location.url}: ${error.message}`]);
+    if (error instanceof StoreError && error.absent) return new Map();
+    throw new ConfigError([`AUDIT_STORE ${location.url}: ${(error as Error).message}`]);
   }
 }

@@ -20,7 +20,7 @@ export function subjectOf(action: Action, request: FastifyRequest, credential: C
     caller: credential.caller.id,
     credential_id: credential.id,
     ...(credential.subject !== undefined && { subject: credential.subject }),
-    ...(rule !== undefined && { rule }),
+    ...(rule !== "" && { rule }),
     ...(request.policyVersion !== undefined && { policy_version: request.policyVersion }),
     operation: action.id,
     permission: action.permission,

@@ -29,7 +29,7 @@ declare module "fastify" {
     /** What was left of the caller's limit. */
     rate: RateUse | undefined;
     /** The grants that let the request pass; none where none is needed. */
-    rules: readonly Rule[] | undefined;
+    rules: readonly Rule[];
     /** Why the credential was refused. */
     refused: AuthenticationError | undefined;
     /** The forwarded call, once it is over. */
@@ -58,6 +58,15 @@ export function requestId(request: IncomingMessage): string {
   return usable ? given : randomUUID();
 }
 
+/**
+ * Who calls, once the guard has let the request pass.
+ * @throws {GatewayError} internal, on a route that has no guard.
+ */
+export function credentialOf({ credential }: FastifyRequest): Credential {
+  if (credential) return credential;
+  throw new GatewayError("internal");
+}
+
 /** Headers that every reply carries, made from the request id. */
 export function commonHeaders(id: string): Record<string, string> {
   return { "x-request-id": id, "cache-control": "no-store", "x-content-type-options": "nosniff" };
@@ -70,7 +79,7 @@ export function addContext(app: FastifyInstance): void {
   app.decorateRequest("credential", undefined);
   app.decorateRequest("policyVersion", undefined);
   app.decorateRequest("rate", undefined);
-  app.decorateRequest("rules", undefined);
+  app.decorateRequest("rules");
   app.decorateRequest("refused", undefined);
   app.decorateRequest("call", undefined);
   app.decorateRequest("failure", undefined);
@@ -79,6 +88,7 @@ export function addContext(app: FastifyInstance): void {
   app.addHook("onRequest", async (request: FastifyRequest, reply: FastifyReply) => {
     request.startedAt = performance.now();
     request.remoteAddress = request.ip;
+    request.rules = [];
     reply.headers(commonHeaders(request.id));
     const target = request.url;
     if (target.length > maxTargetLength) throw new GatewayError("uri_too_long");

@@ -13,42 +13,15 @@ export const dryRunSchema: JsonSchema = {
   type: "string",
   enum: ["true", "false"],
   description:
-    "`true`: say what would happen (which grant allows it, what would be sent) and send nothing to Coze. What would be " +
-    "refused is refused in the same way.",
+    "`true`: say what would happen and send nothing to Coze. `data` then has `decision` (`allow`), `rule` (the grants that " +
+    "allow it), `policy_version` and `would_send` (method, url, headers without the token, body). What would be refused " +
+    "is refused in the same way.",
 };
 
 /** Whether the request asks only what would happen; validation has refused every other value. */
 export function isDryRun(request: FastifyRequest): boolean {
   return request.headers[dryRunHeader] === "true";
 }
-
-/** Schema of `data` in the answer. */
-export const dryRunData: JsonSchema = {
-  type: "object",
-  required: ["dry_run", "decision", "caller", "operation", "rule", "policy_version", "would_send"],
-  properties: {
-    dry_run: { type: "boolean", const: true },
-    decision: {
-      type: "string",
-      enum: ["allow"],
-      description: "What is not allowed is answered with its error.",
-    },
-    caller: { type: "string" },
-    operation: { type: "string" },
-    rule: { type: "string", description: "The grants that allow it, by their place in the callers file." },
-    policy_version: { type: "string" },
-    would_send: {
-      type: "object",
-      required: ["method", "url", "headers"],
-      properties: {
-        method: { type: "string" },
-        url: { type: "string" },
-        headers: { type: "object", additionalProperties: { type: "string" } },
-        body: {},
-      },
-    },
-  },
-};
 
 /**
  * The body of the answer: the decision, and the request that Coze would get, without the token.

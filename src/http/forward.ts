@@ -6,6 +6,7 @@ import type { CallResult } from "../coze/call-result.ts";
 import { GatewayError } from "../errors.ts";
 import { isMutating, type Operation, type OperationInput } from "../operation.ts";
 import { conclusionOf, subjectOf, subjectWithInput } from "./audited.ts";
+import { credentialOf } from "./context.ts";
 import { dryRunReply, isDryRun } from "./dry-run.ts";
 import { callOf, failureOf, withheld } from "./failure.ts";
 import { UnreadableReply } from "./reply/json-tree.ts";
@@ -29,9 +30,9 @@ export interface ForwardOptions {
 export function forward(operation: Operation, options: ForwardOptions): RouteHandlerMethod {
   const { coze, trail, ownersOf, requestTimeoutMs, redact } = options;
   return async (request, reply) => {
-    const { credential, rules } = request;
-    if (!credential || !rules) throw new GatewayError("internal");
+    const credential = credentialOf(request);
     const { caller } = credential;
+    const { rules } = request;
     const input = inputOf(operation, request);
     request.rules = authorizeInput(caller, operation, rules, input);
     const subject = subjectWithInput(subjectOf(operation, request, credential), input);

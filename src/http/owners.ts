@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { AuditStore } from "../audit/store.ts";
 import type { OwnersOf } from "../callers/authorize.ts";
 import { GatewayError } from "../errors.ts";
@@ -19,21 +18,18 @@ export interface OwnerLookupOptions {
 export function ownerLookup({ store, timeoutMs, onFailure }: OwnerLookupOptions): OwnersOf {
   return async (apiAppIds) => {
     if (apiAppIds.length === 0) return new Map();
-    const waiting = new AbortController();
-    const late = sleep(timeoutMs, undefined, { signal: waiting.signal }).then(() => {
-      throw new Error(`the owners of apps were not read within ${timeoutMs} ms`);
-    });
-    try {
-      return await Promise.race([store().then((open) => open.ownersOf(apiAppIds)), late]);
-    } catch (error) {
-      onFailure(error as Error);
-      throw new GatewayError("audit_unavailable", {
-        message: "Who owns the callback app cannot be read now, so nothing was done; repeat later.",
-        cause: error,
-      });
-    } finally {
-      late.catch(() => undefined);
-      waiting.abort();
-    }
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const problem = `the owners of apps were not read within ${timeoutMs} ms`;
+    const timer = setTimeout(() => reject(new Error(problem)), timeoutMs);
+    const found = store().then((open) => open.ownersOf(apiAppIds));
+    return Promise.race([found, late])
+      .catch((error: Error) => {
+        onFailure(error);
+        throw new GatewayError("audit_unavailable", {
+          message: "Who owns the callback app cannot be read now, so nothing was done; repeat later.",
+          cause: error,
+        });
+      })
+      .finally(() => clearTimeout(timer));
   };
 }

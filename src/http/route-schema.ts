@@ -27,6 +27,8 @@ const requestHeaders: JsonSchema = {
 const replyHeaders = {
   "x-request-id": { type: "string", description: "Id of this request in the gateway's log." },
   "x-tt-logid": { type: "string", description: "Coze's logid of the last attempt, when Coze gave one." },
+  "ratelimit-policy": { type: "string", description: "The caller's limit for this class of requests." },
+  ratelimit: { type: "string", description: "What is left of it, and for how long." },
   "x-gateway-attempts": { type: "integer", description: "Attempts made at Coze." },
 } as const satisfies JsonSchema;
 
@@ -95,7 +97,7 @@ function successReply({ data, examples }: Operation): Json {
     detail: { logid },
   };
   return {
-    description: "Coze did it. The body is Coze's own, byte for byte.",
+    description: "Coze did it. The body is Coze's own, byte for byte, but for what the caller may not see.",
     headers: replyHeaders,
     content: {
       "application/json": {

@@ -2,10 +2,10 @@ import type { FastifyInstance } from "fastify";
 import { explain, type Intent } from "../callers/explain.ts";
 import { nameOf, rulesFor } from "../callers/grants.ts";
 import type { Credential } from "../callers/policy.ts";
-import { GatewayError } from "../errors.ts";
 import type { Action, JsonSchema } from "../operation.ts";
 import { operations } from "../operations/registry.ts";
 import { apiAppId, appType, eventTypePattern } from "../operations/schemas.ts";
+import { credentialOf } from "./context.ts";
 import { type Gate, guard } from "./guard.ts";
 import { failureReplies } from "./route-schema.ts";
 
@@ -114,8 +114,9 @@ export function addWhoami(app: FastifyInstance, gate: Gate): void {
     config: { operation: whoami },
     schema,
     onRequest: guard(whoami, gate),
-    handler: async ({ credential, query: asked, policyVersion }) => {
-      if (!credential) throw new GatewayError("internal");
+    handler: async (request) => {
+      const credential = credentialOf(request);
+      const { query: asked, policyVersion } = request;
       const operation = operations.find(({ id }) => id === asked.operation);
       const decision = operation && (await explain(credential.caller, operation, asked, gate.ownersOf));
       return {
@@ -141,7 +142,7 @@ function describe({ caller, kind, id, subject, expiresAt }: Credential, { rates 
     grants: caller.grants.map((grant, index) => ({ rule: `grants[${index}]`, ...grant })),
     operations: operations
       .map((operation) => ({ operation: operation.id, rule: nameOf(rulesFor(caller, operation)) }))
-      .filter(({ rule }) => rule !== undefined),
+      .filter(({ rule }) => rule !== ""),
     rate_limits: {
       read: String(limits.read),
       write: String(limits.write),

@@ -32,6 +32,7 @@ export async function startGatewayProcess(
       PATH: process.env["PATH"],
       // As with `npm start`: otherwise each start compiles all sources anew.
       NODE_COMPILE_CACHE: `${root}node_modules/.cache/node`,
+      ...{ RATE_LIMIT_READ: "unlimited", RATE_LIMIT_WRITE: "unlimited", RATE_LIMIT_DESTRUCTIVE: "unlimited" },
       ...environment,
       LOG_LEVEL: "info",
     },

@@ -1,7 +1,7 @@
 import t from "tap";
 import { stringify as toYaml } from "yaml";
 import { hashKey, mintKey } from "../../src/callers/key.ts";
-import { parsePolicy } from "../../src/callers/policy.ts";
+import { emptyPolicy, parsePolicy } from "../../src/callers/policy.ts";
 import { permissions } from "../../src/operations/registry.ts";
 
 const key = mintKey("billing");
@@ -315,4 +315,9 @@ t.test("the version follows the content", async (t) => {
   t.match(versions[0], /^[0-9a-f]{16}$/);
   t.equal(versions[0], versions[2]);
   t.not(versions[0], versions[1]);
+});
+
+t.test("before there is a file nobody is known", async (t) => {
+  t.equal(emptyPolicy.callerOf("cluster", "anybody"), undefined);
+  t.strictSame([emptyPolicy.callers.length, emptyPolicy.credentials.size], [0, 0]);
 });

@@ -90,10 +90,10 @@ function collect() {
 
 t.test("a file that is missing or broken at the start is a mistake of the configuration", async (t) => {
   const { log } = collect();
-  t.match(await problemsOf(openCallers("/none", log)), [/^CALLERS_FILE \/none: ENOENT/]);
-  t.match(await problemsOf(openCallers("", log)), [/^CALLERS_FILE : ENOENT/]);
+  t.match(await problemsOf(openCallers({ CALLERS_FILE: "/none" }, log)), [/^CALLERS_FILE \/none: ENOENT/]);
+  t.match(await problemsOf(openCallers({}, log)), [/^CALLERS_FILE : ENOENT/]);
   const path = join(t.testdir({ "callers.yaml": "callers: [" }), "callers.yaml");
-  t.match(await problemsOf(openCallers(path, log)), [/: not valid YAML/]);
+  t.match(await problemsOf(openCallers({ CALLERS_FILE: path }, log)), [/: not valid YAML/]);
 });
 
 t.test("keys that end soon are told of when the file is read, and counted", async (t) => {
@@ -102,7 +102,7 @@ t.test("keys that end soon are told of when the file is read, and counted", asyn
   const caller = (id: string, days: number) => ({ id, key: mintKey(id), expiresAt: inDays(days) });
   const yaml = callersYaml([caller("soon", 3), caller("later", 30), caller("gone", -1)]);
   const path = join(t.testdir({ "callers.yaml": yaml }), "callers.yaml");
-  const callers = await openCallers(path, log);
+  const callers = await openCallers({ CALLERS_FILE: path }, log);
   t.teardown(() => callers.close());
   t.match(lines, [
     { event: "callers_loaded", callers: 3, policy_version: callers.policy().version },
@@ -116,7 +116,7 @@ t.test("an issuer that cannot be asked is told of and counted, until it is gone 
   const { lines, log } = collect();
   const issuer = { name: "cluster", issuer: "https://cluster.example", audiences: ["a"], jwks_file: "/none" };
   const path = join(t.testdir({ "callers.yaml": callersYaml([], [issuer]) }), "callers.yaml");
-  const callers = await openCallers(path, log);
+  const callers = await openCallers({ CALLERS_FILE: path }, log);
   t.teardown(() => callers.close());
   await eventually("trouble", () => callers.issuersInTrouble() === 1);
   t.match(lines, [{}, { event: "issuer_unusable", issuer: "cluster", problem: /ENOENT/ }]);
@@ -132,7 +132,7 @@ t.test("an issuer that can be asked again is told of", async (t) => {
   const issuer = { name: "cluster", issuer: "https://cluster.example", audiences: ["a"], jwks_file: keys };
   const path = join(folder, "callers.yaml");
   await writeFile(path, callersYaml([], [issuer]));
-  const callers = await openCallers(path, log);
+  const callers = await openCallers({ CALLERS_FILE: path }, log);
   t.teardown(() => callers.close());
   await eventually("trouble", () => callers.issuersInTrouble() === 1);
   const { publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });

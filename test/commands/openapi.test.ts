@@ -34,6 +34,7 @@ t.test("nobody could call the gateway that is described", async (t) => {
   const { callers, credentials } = idle.callers.policy();
   t.strictSame([callers.length, credentials.size], [0, 0]);
   t.equal(idle.callers.issuersInTrouble(), 0);
+  t.strictSame(idle.callers.keyLife().expiring, []);
   t.equal(idle.draining(), false);
   await t.rejects(idle.connection.get(), { message: "there is no store" });
   t.equal(idle.output.write(), undefined);

@@ -1,17 +1,22 @@
 import Fastify from "fastify";
 import { pino } from "pino";
 import t from "tap";
+import type { AuditTrail, Begun, Conclusion, Subject } from "../../src/audit/trail.ts";
+import { rulesFor } from "../../src/callers/grants.ts";
 import { mintKey } from "../../src/callers/key.ts";
 import { idle } from "../../src/commands/openapi.ts";
 import { loadConfig } from "../../src/config/config.ts";
 import { CozeToken } from "../../src/coze/token/token.ts";
+import { GatewayError } from "../../src/errors.ts";
 import { addContext } from "../../src/http/context.ts";
 import { errorHandler } from "../../src/http/error-reply.ts";
 import { forward } from "../../src/http/forward.ts";
 import { deleteApiApp } from "../../src/operations/delete-api-app.ts";
+import { listApiApps } from "../../src/operations/list-api-apps.ts";
 import { buildSandbox } from "../../src/sandbox/coze.ts";
 import { Secret } from "../../src/secret.ts";
 import { wire } from "../../src/wire.ts";
+import { callerWith } from "../callers/callers.ts";
 import { call as callOnce, startGateway, startSandbox, token } from "../helpers/gateway.ts";
 import { appId, success } from "../operations/helper.ts";
 import { head, lockStore, recordsOf, start } from "./helper.ts";
@@ -408,3 +413,47 @@ t.test(
     t.match(recordsOf(gateway).at(-1), { outcome: "failed", status: 502 });
   },
 );
+
+t.test("a list whose owners cannot be read is an error, whatever went wrong", async (t) => {
+  const { url, sandbox } = await startSandbox(t);
+  sandbox.state.create({ appType: "normal", connectorId: undefined, name: "x" });
+  const cozeToken = await CozeToken.open({ value: new Secret(token) });
+  const config = loadConfig({ COZE_BASE_URL: url, COZE_TOKEN: token, CALLERS_FILE: "none" });
+  const { parts, closeParts } = wire(config, { ...idle, token: cozeToken, log: pino({ enabled: false }) });
+  t.teardown(closeParts);
+  const grants = [{ permissions: ["listApiApp"], api_app_ids: "own" }];
+  const caller = callerWith(...grants);
+  const concluded: Conclusion[] = [];
+  const trail = {
+    begin: async (subject: Subject) => ({ subject }),
+    conclude: async (_: Begun, conclusion: Conclusion) => concluded.push(conclusion) > 0,
+  } as unknown as AuditTrail;
+  for (const [cause, status] of [
+    [new GatewayError("audit_unavailable"), 503],
+    [new TypeError("a bug"), 500],
+  ] as const) {
+    const app = Fastify();
+    t.teardown(() => app.close());
+    addContext(app);
+    app.setErrorHandler(errorHandler({ refuse: async () => undefined }, () => undefined));
+    app.addHook("onRequest", async (request) => {
+      request.credential = {
+        caller,
+        kind: "key",
+        id: "0123456789abcdef",
+        expiresAt: Number.POSITIVE_INFINITY,
+      };
+      request.rules = rulesFor(caller, listApiApps);
+    });
+    const handler = forward(listApiApps, {
+      ...{ coze: parts.coze, trail, origin: url, requestTimeoutMs: 10_000, redact: (text: string) => text },
+      ownersOf: () => Promise.reject(cause),
+    });
+    app.route({ method: "GET", url: listApiApps.path, config: { operation: listApiApps }, handler });
+    const origin = await app.listen({ host: "127.0.0.1", port: 0 });
+    const reply = await callOnce(`${origin}${listApiApps.path}`, "GET", {});
+    t.equal(reply.status, status, reply.text);
+    t.notMatch(reply.text, "verify_token");
+  }
+  t.match(concluded, [{ outcome: "failed", status: 503, error: "audit_unavailable" }]);
+});

@@ -1,6 +1,7 @@
 import type { AuditTrail } from "../../audit/trail.ts";
 import { GatewayError } from "../../errors.ts";
 import { appIn, subjectOf } from "../audited.ts";
+import { credentialOf } from "../context.ts";
 import type { AuditRouteOptions } from "./routes.ts";
 
 /**
@@ -9,9 +10,9 @@ import type { AuditRouteOptions } from "./routes.ts";
  */
 export function readRecorder(trail: AuditTrail): AuditRouteOptions["recordRead"] {
   return async (request, { fields, api_app_id }) => {
-    const { credential, routeOptions } = request;
-    const { operation } = routeOptions.config;
-    if (!credential || !operation) throw new GatewayError("internal");
+    const credential = credentialOf(request);
+    const { operation } = request.routeOptions.config;
+    if (!operation) throw new GatewayError("internal");
     const subject = subjectOf(operation, request, credential);
     const asked = { ...appIn(api_app_id), fields: [...fields].sort() };
     const begun = await trail.begin({ ...subject, ...asked }, false);
