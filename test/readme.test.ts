@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import t from "tap";
+import { mintKey } from "../src/callers/key.ts";
 import { parsePolicy } from "../src/callers/policy.ts";
 import { variables } from "../src/config/variables.ts";
 import { stopReasons } from "../src/coze/retry-policy.ts";
@@ -152,4 +153,38 @@ t.test("the examples work", async (t) => {
       "DELETE /v1/api_apps/:id",
     ]);
   });
+
+  t.test(
+    "Python SDK, pages without an app that the caller may see",
+    { skip: sdk.status !== 0 },
+    async (t) => {
+      const key = mintKey("orders");
+      const grants = [{ permissions: ["listApiApp"], api_app_ids: "own" as const }];
+      const others = (count: number) =>
+        Array.from({ length: count }, () =>
+          coze.sandbox.state.create({ appType: "normal", connectorId: undefined, name: "of others" }),
+        );
+      others(45);
+      const { state } = coze.sandbox;
+      const mine = state.create({ appType: "normal", connectorId: undefined, name: "of orders" });
+      others(45);
+      const fenced = await startGateway(t, coze.url, {}, [{ id: "orders", key, grants }]);
+      const adopt = ["owners", "adopt", "--api-app-id", mine.id, "--owner", "orders"];
+      const AUDIT_STORE = `sqlite:${fenced.folder}/audit.db`;
+      await run(process.execPath, [new URL("src/main.ts", root).pathname, ...adopt], {
+        env: { ...process.env, AUDIT_STORE },
+      });
+      const program = [
+        "import os",
+        "from cozepy import Coze, TokenAuth",
+        'coze = Coze(auth=TokenAuth(os.environ["GATEWAY_KEY"]), base_url=os.environ["GATEWAY_URL"])',
+        "for app in coze.api_apps.list(page_size=20):",
+        "    print(app.id, app.verify_token)",
+      ].join("\n");
+      const { stdout } = await run(python, ["-W", "ignore", "-c", program], {
+        env: { ...environment, GATEWAY_URL: fenced.url, GATEWAY_KEY: key },
+      });
+      t.equal(stdout, `${mine.id} [redacted]\n`);
+    },
+  );
 });
