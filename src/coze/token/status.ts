@@ -1,4 +1,6 @@
+import { createHash } from "node:crypto";
 import * as z from "zod";
+import type { HeldToken } from "./choice.ts";
 
 /** What may be told of the token; never its value. `GET /token` of the operators' port answers it. */
 export const tokenStatus = z.object({
@@ -21,3 +23,29 @@ export const tokenStatus = z.object({
 });
 
 export type TokenStatus = Readonly<z.output<typeof tokenStatus>>;
+
+/** What the status is made of. */
+export interface StatusFacts {
+  readonly source: string;
+  readonly usable: boolean;
+  readonly inUse: HeldToken | undefined;
+  readonly ageMs: number;
+  readonly reverted: boolean;
+  readonly trouble: Error | undefined;
+}
+
+/** The status of a token: of its value no more than a fingerprint. */
+export function statusOf({ source, usable, inUse, ageMs, reverted, trouble }: StatusFacts): TokenStatus {
+  return {
+    source,
+    state: usable ? "usable" : inUse ? "expired" : "missing",
+    generation: inUse?.generation ?? 0,
+    ...(inUse && {
+      fingerprint: createHash("sha256").update(inUse.value).digest("hex").slice(0, 12),
+      age_seconds: Math.round(ageMs / 1000),
+    }),
+    ...(inUse?.expiresAt !== undefined && { expires_at: new Date(inUse.expiresAt).toISOString() }),
+    reverted,
+    ...(trouble && { trouble: trouble.message }),
+  };
+}

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { GatewayError } from "../../errors.ts";
 import { Unprintable } from "../../secret.ts";
 import { type ChosenUse, type HeldToken, TokenChoice } from "./choice.ts";
@@ -7,6 +6,7 @@ import { openFileFeed } from "./file-feed.ts";
 import { KnownForms } from "./known-forms.ts";
 import { openOAuthFeed } from "./oauth-feed.ts";
 import { parseToken } from "./parse.ts";
+import { RejectionLook } from "./rejection-look.ts";
 import {
   describeSource,
   type FeedListeners,
@@ -14,7 +14,7 @@ import {
   type TokenFeed,
   type TokenSource,
 } from "./source.ts";
-import type { TokenStatus } from "./status.ts";
+import { statusOf, type TokenStatus } from "./status.ts";
 
 export interface TokenListeners {
   /** A new token is in use. @param expiresAt ms since the epoch by Coze's clock, when known. */
@@ -32,9 +32,6 @@ export interface TokenUse extends ChosenUse {
   readonly authorization: string;
 }
 
-/** Rejections make the source be looked at once in this time, in ms, however many calls meet one. */
-const lookEveryMs = 3_000;
-
 /** The one holder of the Coze token. Each attempt asks for the current value, so a retry already uses a new one. */
 export class CozeToken extends Unprintable {
   readonly #source: TokenSource;
@@ -42,14 +39,13 @@ export class CozeToken extends Unprintable {
   readonly #clocks: Clocks;
   readonly #choice: TokenChoice;
   readonly #forms = new KnownForms();
+  readonly #look: RejectionLook;
   #feed: TokenFeed | undefined;
   #generation = 0;
   #failures = 0;
   #reverts = 0;
   /** The newest generation of which it was told that Coze rejects it. */
   #blamed = 0;
-  #look: Promise<void> | undefined;
-  #lookedAt = Number.NEGATIVE_INFINITY;
 
   private constructor(source: TokenSource, listeners: TokenListeners, clocks: Clocks) {
     super();
@@ -57,6 +53,7 @@ export class CozeToken extends Unprintable {
     this.#listeners = listeners;
     this.#clocks = clocks;
     this.#choice = new TokenChoice(clocks.monotonic);
+    this.#look = new RejectionLook(() => this.refresh(), clocks.monotonic);
   }
 
   /**
@@ -142,7 +139,7 @@ export class CozeToken extends Unprintable {
     this.#choice.rejected(use);
     const inUse = this.#inUse;
     const outdated = inUse !== undefined && use.generation < inUse.generation;
-    const look = outdated ? undefined : this.#lookOnce();
+    const look = outdated ? undefined : this.#look.once();
     if (!this.hasOther(use, false)) await look;
   }
 
@@ -168,20 +165,14 @@ export class CozeToken extends Unprintable {
 
   /** What may be told of the token. */
   status(): TokenStatus {
-    const inUse = this.#inUse;
-    const { trouble } = this;
-    return {
+    return statusOf({
       source: describeSource(this.#source),
-      state: this.usable ? "usable" : inUse ? "expired" : "missing",
-      generation: inUse?.generation ?? 0,
-      ...(inUse && {
-        fingerprint: createHash("sha256").update(inUse.value).digest("hex").slice(0, 12),
-        age_seconds: Math.round(this.ageMs / 1000),
-      }),
-      ...(inUse?.expiresAt !== undefined && { expires_at: new Date(inUse.expiresAt).toISOString() }),
+      usable: this.usable,
+      inUse: this.#inUse,
+      ageMs: this.ageMs,
       reverted: this.#choice.reverted,
-      ...(trouble && { trouble: trouble.message }),
-    };
+      trouble: this.trouble,
+    });
   }
 
   async close(): Promise<void> {
@@ -209,16 +200,6 @@ export class CozeToken extends Unprintable {
         listeners.onMintFailed?.(error, retryInMs);
       },
     };
-  }
-
-  #lookOnce(): Promise<void> | undefined {
-    const now = this.#clocks.monotonic();
-    if (this.#look || now - this.#lookedAt < lookEveryMs) return this.#look;
-    this.#lookedAt = now;
-    this.#look = this.refresh().finally(() => {
-      this.#look = undefined;
-    });
-    return this.#look;
   }
 
   #take({ value, lifeMs, expiresAt }: FreshToken): boolean {
