@@ -40,7 +40,7 @@ export interface Parts {
 
 /** Builds the gateway, in the order in which a request meets its parts. Building is not running: it listens to nothing. */
 export async function build(config: Config, parts: Parts): Promise<FastifyInstance> {
-  const { log, metrics, token, gate } = parts;
+  const { log, metrics, gate } = parts;
   const answerError = errorHandler(parts.trail, (reason) => metrics.authFailures.inc({ reason }));
   const logger: FastifyBaseLogger = log;
   const app = Fastify({
@@ -86,13 +86,12 @@ export async function build(config: Config, parts: Parts): Promise<FastifyInstan
   });
   await addOpenapi(app, parts.version);
   addHealth(app, parts.readiness);
-  addOperations(app, gate, {
+  addOperations(app, {
+    gate,
     coze: parts.coze,
     trail: parts.trail,
-    ownersOf: gate.ownersOf,
     origin: config.COZE_BASE_URL,
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
-    redact: (text) => token.redact(text),
   });
   addWhoami(app, gate);
   addAuditRoutes(app, gate, {

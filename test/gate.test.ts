@@ -56,3 +56,16 @@ t.test("a shared store that can be used is logged too", { skip }, async (t) => {
   t.equal(limiter.storeUsable, true);
   await limiter.close();
 });
+
+t.test("the password of the store comes from its file", { skip }, async (t) => {
+  const redis = await TestRedis.start(t, { password: "CANARYpassword" });
+  const folder = t.testdir({ password: "CANARYpassword\n" });
+  const environment = {
+    RATE_LIMIT_STORE: redis.url,
+    RATE_LIMIT_STORE_PASSWORD_FILE: `${folder}/password`,
+    RATE_LIMIT_REPLICAS: "1",
+  };
+  const { limiter, lines } = gateWith(t, environment);
+  await eventually("the connection", () => limiter.storeUsable);
+  t.notMatch(JSON.stringify(lines), "CANARY");
+});

@@ -74,7 +74,7 @@ export const auditRecord = z.strictObject({
   permission: word.optional().describe("The permission that the operation takes"),
   rule: z
     .string()
-    .regex(/^[A-Za-z0-9_.[\]-]{1,160}$/)
+    .regex(/^[A-Za-z0-9_.[\]+-]{1,160}$/)
     .optional()
     .describe("The grant in the callers file that allowed it"),
   policy_version: word.optional().describe("Version of the callers file that decided"),

@@ -40,18 +40,18 @@ export class AuthenticationError extends GatewayError {
 }
 
 /**
- * Tells who calls (RFC 6750): by a caller key, or by a JWT of a configured issuer.
+ * Tells who calls (RFC 6750): by a caller key, at once, or by a JWT of a configured issuer.
  * @param headers all values of the Authorization header.
  * @param now ms since the epoch, for the expiry of keys.
  * @throws {AuthenticationError}
  * @throws {GatewayError} authentication_unavailable when a JWT cannot be checked now.
  */
-export async function authenticate(
+export function authenticate(
   headers: readonly string[],
   policy: Policy,
   issuers: Pick<Issuers, "verify">,
   now: number,
-): Promise<Credential> {
+): Credential | Promise<Credential> {
   const credential = credentialIn(headers);
   return looksLikeJwt(credential) ? ofJwt(credential, policy, issuers) : ofKey(credential, policy, now);
 }

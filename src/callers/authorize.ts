@@ -1,5 +1,6 @@
 import { GatewayError } from "../errors.ts";
 import type { Action, OperationInput, Reach } from "../operation.ts";
+import { isApiAppId } from "../operations/schemas.ts";
 import type { Caller } from "./callers-file.ts";
 import { covers, type Named, needsOwner, permits, type Rule, rulesFor } from "./grants.ts";
 
@@ -46,7 +47,7 @@ async function coveringRules(
     case "all_apps":
       return rules.filter(({ grant }) => grant.api_app_ids === "all");
     case "one_app": {
-      const asks = id !== undefined && needsOwner(caller, rules, id);
+      const asks = isApiAppId(id) && needsOwner(caller, rules, id);
       const owner = asks ? (await ownersOf([id])).get(id) : undefined;
       return rules.filter(({ grant }) => covers(grant, { id, owner }, caller));
     }

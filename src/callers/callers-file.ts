@@ -3,6 +3,7 @@ import { parseRate } from "../config/rate.ts";
 import type { Limit } from "../operation.ts";
 import { operations, permissions } from "../operations/registry.ts";
 import { apiAppIdPattern, appType, eventTypePattern } from "../operations/schemas.ts";
+import { subjectPattern } from "./jwt/claims.ts";
 import { issuerConfigs } from "./jwt/issuer-config.ts";
 import { callerIdPattern } from "./key.ts";
 
@@ -52,7 +53,9 @@ const key = z.strictObject({
     .optional(),
 });
 
-const subject = z.string().min(1).max(255);
+const subject = z
+  .string()
+  .regex(subjectPattern, "is not a subject that a token is taken with; see subject_prefix");
 const identity = z.union(
   [
     z.strictObject({ issuer: z.string(), subject }),

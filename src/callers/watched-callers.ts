@@ -9,7 +9,7 @@ import { emptyPolicy, type Policy, parsePolicy } from "./policy.ts";
 export const maxCallersFileBytes = 4 * 1024 * 1024;
 
 /** Time between two looks at the keys that end, in ms. */
-const keyLifeMs = 3_600_000;
+const usualKeyLifeMs = 3_600_000;
 
 /** The callers file under watch, and what it says now. */
 export interface WatchedCallers {
@@ -25,11 +25,13 @@ export interface WatchedCallers {
 
 /**
  * Reads the callers file and watches it from then on; of a file that cannot be used the last good one stays in force.
+ * @param keyLifeMs time between two looks at the keys that end.
  * @throws {ConfigError} when there is no good one yet.
  */
 export async function openCallers(
   { CALLERS_FILE: path = "" }: { readonly CALLERS_FILE?: string | undefined },
   log: Logger,
+  keyLifeMs = usualKeyLifeMs,
 ): Promise<WatchedCallers> {
   let current = emptyPolicy;
   const issuers = new Issuers({

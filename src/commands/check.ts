@@ -32,9 +32,11 @@ export async function check(args: readonly string[], terminal: Terminal): Promis
   if (!config || !policy || problems.length > 0) throw new ConfigError(problems);
   for (const name of Object.keys(variables.shape) as (keyof Config)[])
     out(`${name} = ${config[name] ?? "(not set)"}\n`);
-  for (const { id, keys, grants } of policy.callers) {
+  for (const { id, keys, identities, grants } of policy.callers) {
     const live = keys.filter(({ expires_at }) => expires_at === undefined || expires_at > Date.now()).length;
-    out(`caller ${id}: ${live} of ${keys.length} keys live, ${grants.length} grants\n`);
+    out(
+      `caller ${id}: ${live} of ${keys.length} keys live, ${identities.length} identities, ${grants.length} grants\n`,
+    );
   }
   out("The configuration is good.\n");
 }

@@ -8,6 +8,7 @@ import { type Policy, parsePolicy } from "../callers/policy.ts";
 import { ConfigError, loadStoreConfig } from "../config/config.ts";
 import type { Operation } from "../operation.ts";
 import { operations } from "../operations/registry.ts";
+import { apiAppIdPattern, appType, eventTypePattern } from "../operations/schemas.ts";
 import { readCallersFile } from "./callers-file.ts";
 import { CommandFailure, type Terminal, UsageError } from "./command.ts";
 
@@ -44,6 +45,9 @@ export async function explainAccess(
   const id = values["api-app-id"];
   if (operation.reach === "one_app" && id === undefined)
     throw new UsageError(`${operation.id} is on one app: name it with --api-app-id`);
+  check("--api-app-id", id, apiAppIdPattern);
+  check("--event-type", values["event-type"], eventTypePattern);
+  check("--app-type", values["app-type"], `^(${appType.enum.join("|")})$`);
   let owners: ReadonlyMap<string, string> = new Map();
   const ownersOf: OwnersOf = async (ids) => {
     owners = await readOwners(environment, ids);
@@ -58,6 +62,12 @@ export async function explainAccess(
   out(`${said.join("\n")}\n`);
   if (!decision.allowed) throw new CommandFailure(`not allowed: ${decision.reason}`);
   out(`allowed by ${decision.rule}\n${stringify(grantsNamed(caller, decision.rule))}`);
+}
+
+/** What a call would be refused with 400 for gets no other answer here. */
+function check(flag: string, value: string | undefined, pattern: string): void {
+  if (value === undefined || new RegExp(pattern).test(value)) return;
+  throw new UsageError(`${flag} must match ${pattern}`);
 }
 
 /** The grants that a rule names, as they stand in the file. */

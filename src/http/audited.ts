@@ -6,10 +6,8 @@ import type { Credential } from "../callers/policy.ts";
 import type { CallResult } from "../coze/call-result.ts";
 import { type GatewayError, gatewayErrors } from "../errors.ts";
 import { type Action, isMutating, type Operation, type OperationInput } from "../operation.ts";
-import { apiAppIdPattern } from "../operations/schemas.ts";
+import { isApiAppId } from "../operations/schemas.ts";
 import { redactCredentials } from "../telemetry/logger.ts";
-
-const appIdRule = new RegExp(apiAppIdPattern);
 
 /** Who asks for what; an app id that is none is left out, as everything is that did not pass a rule. */
 export function subjectOf(action: Action, request: FastifyRequest, credential: Credential): Subject {
@@ -30,7 +28,7 @@ export function subjectOf(action: Action, request: FastifyRequest, credential: C
 
 /** The app that a text names; nothing when it is none, or a credential in the wrong place. */
 export function appIn(text: string | undefined): Pick<Subject, "api_app_id"> {
-  return text !== undefined && isAppId(text) ? { api_app_id: text } : {};
+  return isHarmlessId(text) ? { api_app_id: text } : {};
 }
 
 /** The same with what the validated body names: event types, and the other fields by name only. */
@@ -73,19 +71,22 @@ export function conclusionOf(
 }
 
 /** How a request ended that was refused before anything was sent. */
-export function refusalOf({ error }: GatewayError): Conclusion {
-  return { outcome: "not_sent", status: gatewayErrors[error].status, error };
+export function refusalOf({ error }: GatewayError, dryRun = false): Conclusion {
+  return {
+    ...{ outcome: "not_sent", status: gatewayErrors[error].status, error },
+    ...(dryRun && { dry_run: true }),
+  };
 }
 
 /** The id in the reply of a create; only a string, since a number of 19 digits would not be the id any more. */
 function createdAppId(body: Buffer): string | undefined {
   const { data } = JSON.parse(body.toString()) as { data?: { id?: unknown } | null };
   const id = data?.id;
-  return typeof id === "string" && isAppId(id) ? id : undefined;
+  return typeof id === "string" && isHarmlessId(id) ? id : undefined;
 }
 
-function isAppId(text: string): boolean {
-  return appIdRule.test(text) && isHarmless(text);
+function isHarmlessId(text: string | undefined): text is string {
+  return isApiAppId(text) && isHarmless(text);
 }
 
 /** A key sent in the place of an id or an event type would be kept for ever. */

@@ -32,6 +32,8 @@ declare module "fastify" {
     rules: readonly Rule[];
     /** Why the credential was refused. */
     refused: AuthenticationError | undefined;
+    /** Why the credential could not be checked, for the log. */
+    problem: string | undefined;
     /** The forwarded call, once it is over. */
     call: CallResult | undefined;
     /** The error that was answered, and what was said of the outcome of a change. */
@@ -81,6 +83,7 @@ export function addContext(app: FastifyInstance): void {
   app.decorateRequest("rate", undefined);
   app.decorateRequest("rules");
   app.decorateRequest("refused", undefined);
+  app.decorateRequest("problem", undefined);
   app.decorateRequest("call", undefined);
   app.decorateRequest("failure", undefined);
   app.decorateRequest("outcome", undefined);

@@ -4,6 +4,7 @@ import type { Credential } from "../callers/policy.ts";
 import type { ExchangeRequest } from "../coze/exchange.ts";
 import type { JsonSchema, Operation } from "../operation.ts";
 import { redactCredentials } from "../telemetry/logger.ts";
+import { envelope } from "./envelope.ts";
 
 /** The header that asks for it. Any other value is refused: a change must not be made because of a slip. */
 export const dryRunHeader = "x-gateway-dry-run";
@@ -48,5 +49,5 @@ export function dryRunReply(
       ...(would.body !== undefined && { body: JSON.parse(redactCredentials(would.body)) }),
     },
   };
-  return JSON.stringify({ code: 0, msg: "", data, detail: { logid: "" } });
+  return envelope(JSON.stringify(data));
 }

@@ -2,10 +2,13 @@ import { STATUS_CODES } from "node:http";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import type { AuditTrail } from "../audit/trail.ts";
 import { AuthenticationError } from "../callers/authenticate.ts";
+import { JwtUnavailable } from "../callers/jwt/refused.ts";
 import { GatewayError, type GatewayErrorName, gatewayErrors, type Outcome } from "../errors.ts";
 import { isMutating, type Json } from "../operation.ts";
 import { refusalOf, subjectOf } from "./audited.ts";
 import { commonHeaders } from "./context.ts";
+import { isDryRun } from "./dry-run.ts";
+import { LimitedRefusals } from "./limited-refusals.ts";
 import { issuesOf } from "./validation.ts";
 
 /** An error as it goes over the wire. */
@@ -105,14 +108,20 @@ export function outcomeToTell({ routeOptions }: FastifyRequest, error: GatewayEr
 
 /** Makes the handler that answers every thrown error, whatever threw it, and records it when a known caller was refused. */
 export function errorHandler(trail: Pick<AuditTrail, "refuse">, onAuthFailure: (reason: string) => void) {
+  const limited = new LimitedRefusals();
   return async (thrown: FastifyError | GatewayError, request: FastifyRequest, reply: FastifyReply) => {
     if (thrown instanceof AuthenticationError) {
       onAuthFailure(thrown.refusal);
       request.refused = thrown;
     }
+    if (thrown instanceof JwtUnavailable) {
+      onAuthFailure("jwt_unavailable");
+      request.problem = `issuer ${thrown.issuer}: ${thrown.problem}`;
+    }
     const refusal = request.brokenBy ? new GatewayError(request.brokenBy) : asGatewayError(thrown);
     if (refusal.error === "internal") request.log.error({ event: "internal_error", err: thrown });
-    const error = await recorded(refusal, request, trail);
+    const repeated = refusal.error === "rate_limited" && !limited.isFirst(request, performance.now());
+    const error = repeated ? refusal : await recorded(refusal, request, trail);
     request.failure = error.error;
     request.outcome = outcomeToTell(request, error);
     const { status, headers, body } = errorReply(error, request.id, request.outcome);
@@ -131,7 +140,7 @@ async function recorded(
   const concluded = error.details.call || error.error === "internal" || error.error === "audit_unavailable";
   if (!credential || !operation || concluded) return error;
   try {
-    await trail.refuse(subjectOf(operation, request, credential), refusalOf(error));
+    await trail.refuse(subjectOf(operation, request, credential), refusalOf(error, isDryRun(request)));
     return error;
   } catch (unavailable) {
     return asGatewayError(unavailable as GatewayError);

@@ -3,21 +3,13 @@ import { type CallDetails, GatewayError, type GatewayErrorName, gatewayErrors } 
 import { isMutating, type Operation } from "../operation.ts";
 import { redactCredentials } from "../telemetry/logger.ts";
 
-/**
- * The error that a call which did not succeed is answered with.
- * @param redact takes the Coze token out of a text.
- */
-export function failureOf(
-  operation: Operation,
-  error: GatewayErrorName,
-  result: CallResult,
-  redact: (text: string) => string,
-): GatewayError {
+/** The error that a call which did not succeed is answered with. */
+export function failureOf(operation: Operation, error: GatewayErrorName, result: CallResult): GatewayError {
   const { last, attempts, stopped, outcome, retryAfterMs } = result;
   const code = last?.code === 0 ? undefined : last?.code;
   return new GatewayError(error, {
     message: [
-      ...wordsOf(operation, error, last?.msg, redact),
+      ...wordsOf(operation, error, last?.msg),
       `Attempts: ${attempts.length}, stopped: ${stopped}.`,
     ].join(" "),
     call: {
@@ -46,15 +38,13 @@ export function callOf(operation: Operation, { last, attempts }: CallResult): Ca
   };
 }
 
-function wordsOf(
-  operation: Operation,
-  error: GatewayErrorName,
-  msg: string | undefined,
-  redact: (text: string) => string,
-): string[] {
+/** A text that may quote the secret which signs callbacks is not passed on. */
+const secretText = /verify.?token/i;
+
+function wordsOf(operation: Operation, error: GatewayErrorName, msg: string | undefined): string[] {
   const words: string[] = [gatewayErrors[error].message];
   if (error === "coze_permission_missing") words.push(`Missing: ${operation.permission}.`);
-  if (msg) words.push(`Coze says: "${printable(redactCredentials(redact(msg)))}".`);
+  if (msg && !secretText.test(msg)) words.push(`Coze says: "${printable(redactCredentials(msg))}".`);
   return words;
 }
 

@@ -1,26 +1,24 @@
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from "fastify";
 import type { AuditTrail } from "../audit/trail.ts";
-import { authorizeInput, type OwnersOf } from "../callers/authorize.ts";
+import { authorizeInput } from "../callers/authorize.ts";
 import type { CozeApi } from "../coze/call.ts";
 import type { CallResult } from "../coze/call-result.ts";
 import { GatewayError } from "../errors.ts";
 import { isMutating, type Operation, type OperationInput } from "../operation.ts";
 import { conclusionOf, subjectOf, subjectWithInput } from "./audited.ts";
-import { credentialOf } from "./context.ts";
 import { dryRunReply, isDryRun } from "./dry-run.ts";
 import { callOf, failureOf, withheld } from "./failure.ts";
+import { type Gate, guardAgain } from "./guard.ts";
 import { UnreadableReply } from "./reply/json-tree.ts";
 import { shownTo, type Viewer } from "./shown.ts";
 
 export interface ForwardOptions {
   readonly coze: CozeApi;
   readonly trail: AuditTrail;
-  readonly ownersOf: OwnersOf;
+  readonly gate: Gate;
   /** Coze's origin, for the answer of a dry run. */
   readonly origin: string;
   readonly requestTimeoutMs: number;
-  /** Takes the Coze token out of a text. */
-  readonly redact: (text: string) => string;
 }
 
 /**
@@ -28,9 +26,9 @@ export interface ForwardOptions {
  * is recorded and comes back, as far as the caller may see it.
  */
 export function forward(operation: Operation, options: ForwardOptions): RouteHandlerMethod {
-  const { coze, trail, ownersOf, requestTimeoutMs, redact } = options;
+  const { coze, trail, gate, requestTimeoutMs } = options;
   return async (request, reply) => {
-    const credential = credentialOf(request);
+    const credential = await guardAgain(request, operation, gate);
     const { caller } = credential;
     const { rules } = request;
     const input = inputOf(operation, request);
@@ -55,7 +53,7 @@ export function forward(operation: Operation, options: ForwardOptions): RouteHan
       },
     });
     request.call = result;
-    const shown = await viewOf({ caller, rules, ownersOf }, operation, result);
+    const shown = await viewOf({ caller, rules, ownersOf: gate.ownersOf }, operation, result);
     const hidden = shown instanceof GatewayError ? shown : undefined;
     const conclusion = conclusionOf(operation, result, caller, hidden);
     if (operation.reach === "new_app" && conclusion.outcome === "done" && conclusion.owner === undefined)
@@ -63,7 +61,7 @@ export function forward(operation: Operation, options: ForwardOptions): RouteHan
     if (!(await trail.conclude(begun, conclusion))) throw withheld(operation, result);
     if (shown instanceof GatewayError) throw shown;
     const { last, error } = result;
-    if (error !== undefined) throw failureOf(operation, error, result, redact);
+    if (error !== undefined) throw failureOf(operation, error, result);
     reply.header("x-gateway-attempts", String(result.attempts.length));
     if (last?.logid !== undefined) reply.header("x-tt-logid", last.logid);
     return sendJson(reply, shown);

@@ -1,11 +1,12 @@
 import type { FastifyInstance } from "fastify";
 import { operations } from "../operations/registry.ts";
 import { type ForwardOptions, forward } from "./forward.ts";
-import { type Gate, guard } from "./guard.ts";
+import { guard } from "./guard.ts";
 import { routeSchema } from "./route-schema.ts";
 
 /** One route for each operation of the registry; everything about it follows from the declaration. */
-export function addOperations(app: FastifyInstance, gate: Gate, options: ForwardOptions): void {
+export function addOperations(app: FastifyInstance, options: ForwardOptions): void {
+  const { gate } = options;
   for (const operation of operations) {
     app.route({
       method: operation.method,

@@ -1,9 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { nameOf } from "../callers/grants.ts";
-import { apiAppIdPattern } from "../operations/schemas.ts";
+import { isApiAppId } from "../operations/schemas.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-
-const appIdRule = new RegExp(apiAppIdPattern);
 
 /**
  * Writes one line for each request that was answered or given up by its caller. Fastify calls `onResponse` only for
@@ -40,6 +38,7 @@ function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, 
     policy_version: request.policyVersion,
     rule: nameOf(request.rules) || undefined,
     refusal: request.refused?.refusal,
+    problem: request.problem,
     operation: operation?.id,
     method: operation ? undefined : request.method,
     route: operation ? undefined : request.routeOptions.url,
@@ -53,12 +52,14 @@ function finish(request: FastifyRequest, reply: FastifyReply, metrics: Metrics, 
     attempts: request.call?.attempts,
     logid: request.call?.last?.logid,
   };
-  const level = error !== undefined && reply.statusCode >= 500 ? "error" : "info";
+  // Anybody can bring this about while an issuer is away, which has an error of its own in the log.
+  const expected = error === undefined || error === "authentication_unavailable";
+  const level = expected || reply.statusCode < 500 ? "info" : "error";
   request.log[level](line, `${operation?.id ?? request.method} ${reply.statusCode}`);
 }
 
 /** Only an id that passed the rules; anything else of a path is the caller's own text and stays out of the log. */
 function safeAppId(request: FastifyRequest): string | undefined {
   const { api_app_id } = request.params as { api_app_id?: string };
-  return api_app_id !== undefined && appIdRule.test(api_app_id) ? api_app_id : undefined;
+  return isApiAppId(api_app_id) ? api_app_id : undefined;
 }

@@ -1,11 +1,14 @@
 import type { FastifyInstance } from "fastify";
+import type { Caller } from "../callers/callers-file.ts";
 import { explain, type Intent } from "../callers/explain.ts";
-import { nameOf, rulesFor } from "../callers/grants.ts";
+import { nameOf, type Rule, rulesFor } from "../callers/grants.ts";
 import type { Credential } from "../callers/policy.ts";
-import type { Action, JsonSchema } from "../operation.ts";
+import { GatewayError } from "../errors.ts";
+import type { Action, JsonSchema, Operation } from "../operation.ts";
 import { operations } from "../operations/registry.ts";
 import { apiAppId, appType, eventTypePattern } from "../operations/schemas.ts";
 import { credentialOf } from "./context.ts";
+import { envelope } from "./envelope.ts";
 import { type Gate, guard } from "./guard.ts";
 import { failureReplies } from "./route-schema.ts";
 
@@ -114,19 +117,27 @@ export function addWhoami(app: FastifyInstance, gate: Gate): void {
     config: { operation: whoami },
     schema,
     onRequest: guard(whoami, gate),
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const credential = credentialOf(request);
       const { query: asked, policyVersion } = request;
       const operation = operations.find(({ id }) => id === asked.operation);
+      if (operation?.reach === "one_app" && asked.api_app_id === undefined)
+        throw new GatewayError("invalid_request", {
+          issues: [{ path: "query.api_app_id", message: `is required with ${operation.id}` }],
+        });
       const decision = operation && (await explain(credential.caller, operation, asked, gate.ownersOf));
-      return {
-        code: 0,
-        msg: "",
-        data: { ...describe(credential, gate), policy_version: policyVersion, decision },
-        detail: { logid: "" },
-      };
+      const data = { ...describe(credential, gate), policy_version: policyVersion, decision };
+      return reply.type("application/json; charset=utf-8").send(envelope(JSON.stringify(data)));
     },
   });
+}
+
+/** The grants that can let an operation pass on some app; none names an app that is yet to be made. */
+function possibleRules(caller: Caller, operation: Operation): Rule[] {
+  const { reach } = operation;
+  return rulesFor(caller, operation).filter(
+    ({ grant }) => reach !== "new_app" || !Array.isArray(grant.api_app_ids),
+  );
 }
 
 function describe({ caller, kind, id, subject, expiresAt }: Credential, { rates }: Gate) {
@@ -141,7 +152,7 @@ function describe({ caller, kind, id, subject, expiresAt }: Credential, { rates 
     },
     grants: caller.grants.map((grant, index) => ({ rule: `grants[${index}]`, ...grant })),
     operations: operations
-      .map((operation) => ({ operation: operation.id, rule: nameOf(rulesFor(caller, operation)) }))
+      .map((operation) => ({ operation: operation.id, rule: nameOf(possibleRules(caller, operation)) }))
       .filter(({ rule }) => rule !== ""),
     rate_limits: {
       read: String(limits.read),

@@ -3,6 +3,13 @@ import type { JsonSchema } from "../operation.ts";
 /** What every id of a callback app obeys, here and in the callers file. */
 export const apiAppIdPattern = "^[A-Za-z0-9_-]{1,64}$";
 
+const apiAppIdRule = new RegExp(apiAppIdPattern);
+
+/** True when the text is an id that a callback app can have. */
+export function isApiAppId(text: string | undefined): text is string {
+  return text !== undefined && apiAppIdRule.test(text);
+}
+
 /** About 19 digits, beyond 2^53, and one documented sample starts with `cli_`: an opaque string, never a number. */
 export const apiAppId = {
   type: "string",

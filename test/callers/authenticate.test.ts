@@ -1,11 +1,14 @@
 import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import t from "tap";
-import { AuthenticationError, authenticate } from "../../src/callers/authenticate.ts";
+import { AuthenticationError, authenticate as authenticateNow } from "../../src/callers/authenticate.ts";
 import { JwtRefused, JwtUnavailable } from "../../src/callers/jwt/refused.ts";
 import { hashKey, mintKey } from "../../src/callers/key.ts";
 import { emptyPolicy, type KeyCredential, type Policy } from "../../src/callers/policy.ts";
 import { callerWith } from "./callers.ts";
+
+/** What is thrown at once is a rejection here as well. */
+const authenticate = async (...args: Parameters<typeof authenticateNow>) => authenticateNow(...args);
 
 const key = mintKey("billing");
 const foreign = mintKey("other");
@@ -203,5 +206,15 @@ t.test(
       error: "authentication_unavailable",
     });
     await t.rejects(identify(new TypeError("a bug")), { name: "TypeError" });
+  },
+);
+
+t.test(
+  "a key is known or refused at once: the next request on the connection is looked at after that",
+  async (t) => {
+    t.notOk(authenticateNow([`Bearer ${key}`], policy, noIssuers, 0) instanceof Promise);
+    t.throws(() => authenticateNow([`Bearer ${mintKey("billing")}`], policy, noIssuers, 0), {
+      message: /^Send/,
+    });
   },
 );

@@ -103,6 +103,14 @@ t.test("a permission that is held only with limits of another kind", async (t) =
   );
 });
 
+t.test("an id that no app can have is not asked about", async (t) => {
+  const grants = [{ permissions: ["subscribeApiAppEvent"], api_app_ids: "own" }];
+  const known = owners({ [app]: "me" });
+  for (const id of ["a\0b", "a b", "", "x".repeat(65)])
+    t.match(await decision(grants, subscribeEvents, known.ownersOf, id), /does not hold/);
+  t.equal(known.asked, 0);
+});
+
 t.test("owners that cannot be read are no refusal", async (t) => {
   const ownersOf = () => Promise.reject(new GatewayError("audit_unavailable"));
   const grants = [{ permissions: ["subscribeApiAppEvent"], api_app_ids: "own" }];

@@ -189,6 +189,10 @@ t.test("files that are refused, and why", async (t) => {
       caller({ identities: [{ issuer: "cluster" }] }),
       /identities\.0: must be issuer and subject, or/,
     ],
+    "a subject that no token is taken with": [
+      caller({ identities: [{ issuer: "cluster", subject: "system:serviceaccount:billing:*" }] }),
+      /identities\.0/,
+    ],
     "a prefix that ends in the middle of a word": [
       caller({ identities: [{ issuer: "cluster", subject_prefix: "system:serviceaccount:bill" }] }),
       /identities\.0\.?.*: must/,

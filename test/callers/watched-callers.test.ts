@@ -145,3 +145,14 @@ t.test("an issuer that can be asked again is told of", async (t) => {
   await eventually("its end", () => callers.issuersInTrouble() === 0);
   t.match(lines.at(-1), { event: "issuer_usable", issuer: "cluster" });
 });
+
+t.test("a key that expires while nothing else happens is told of", async (t) => {
+  const { lines, log } = collect();
+  const expiresAt = new Date(Date.now() + 1_000).toISOString();
+  const yaml = callersYaml([{ id: "soon", key: mintKey("soon"), expiresAt }]);
+  const path = join(t.testdir({ "callers.yaml": yaml }), "callers.yaml");
+  const callers = await openCallers({ CALLERS_FILE: path }, log, 20);
+  t.teardown(() => callers.close());
+  await eventually("its end", () => lines.some(({ event }) => event === "key_expired"));
+  t.match(callers.keyLife(), { expiring: [], expired: [{ caller: "soon" }] });
+});

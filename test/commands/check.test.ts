@@ -38,9 +38,9 @@ t.test("prints what serve would run with, and no secret", async (t) => {
     `CALLERS_FILE = ${folder}/callers.yaml`,
     "COZE_ALLOW_HTTP = false",
     "DRAIN_DELAY_MS = 0",
-    "caller billing: 1 of 1 keys live, 1 grants",
-    "caller old: 0 of 1 keys live, 1 grants",
-    "caller eternal: 1 of 1 keys live, 0 grants",
+    "caller billing: 1 of 1 keys live, 0 identities, 1 grants",
+    "caller old: 0 of 1 keys live, 0 identities, 1 grants",
+    "caller eternal: 1 of 1 keys live, 0 identities, 0 grants",
   ]) {
     t.ok(lines.includes(line), line);
   }

@@ -90,6 +90,13 @@ t.test("wrong words, files and stores", async (t) => {
       {},
       /^UsageError: delete_api_app is on one app: name it with/,
     ],
+    [`${list} --app-type banana`, {}, /^UsageError: --app-type must match \^\(normal\|connector\)\$$/],
+    [`${list} --event-type ..`, {}, /^UsageError: --event-type must match/],
+    [
+      "--caller orders --operation delete_api_app --api-app-id ../x",
+      {},
+      /^UsageError: --api-app-id must match/,
+    ],
     [list, { CALLERS_FILE: "" }, /^ConfigError: CALLERS_FILE: missing; name/],
     [list, { CALLERS_FILE: "/none" }, /^ConfigError: CALLERS_FILE \/none: ENOENT/],
     [

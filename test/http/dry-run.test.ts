@@ -66,6 +66,8 @@ t.test("a dry run is refused as the call would be", async (t) => {
     );
   }
   t.same(coze.sandbox.calls, [], "a slip never becomes a change");
+  const refused = recordsOf(gateway).filter(({ kind, status }) => kind === "refused" && status === 403);
+  t.ok(refused.length === 2 && refused.every(({ dry_run }) => dry_run === true), "nor is it recorded as one");
   await subscribe("7", "bot.published", { "x-gateway-dry-run": "false" });
   t.equal(coze.sandbox.calls.length, 1);
 });
@@ -78,4 +80,12 @@ t.test("what cannot be recorded is not answered either", async (t) => {
   const reply = await gateway.call("DELETE", "/v1/api_apps/7", undefined, dry);
   unlock();
   t.match(reply, { status: 503, body: { gateway: { error: "audit_unavailable", outcome: "not_sent" } } });
+});
+
+t.test("a credential in a body is not shown", async (t) => {
+  const coze = await startSandbox(t);
+  const gateway = await startGateway(t, coze.url);
+  const body = { app_type: "normal", name: "sat_0123456789abcdefABCDEF" };
+  const { text } = await gateway.call("POST", "/v1/api_apps", body, dry);
+  t.match(text, '"name":"sat_[redacted]"');
 });

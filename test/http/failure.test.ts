@@ -18,24 +18,23 @@ const result: CallResult = {
   outcome: "refused",
   retryAfterMs: 1500,
 };
-const redact = (text: string) => text;
 
 t.test("a failure: the table's words, Coze's, and what is known of the call", async (t) => {
-  const { message, details } = failureOf(deleteApiApp, "coze_not_found", result, redact);
+  const { message, details } = failureOf(deleteApiApp, "coze_not_found", result);
   t.equal(
     message,
     'Coze does not know this resource. Coze says: "no such  app sat_[redacted]". Attempts: 0, stopped: refused.',
   );
   t.same(details.call, { attempts: 0, stopped: "refused", outcome: "refused", code: 4200, logid: "L1" });
   t.equal(details.retryAfterS, undefined, "a repeat cannot help");
-  t.equal(failureOf(deleteApiApp, "coze_throttled", result, redact).details.retryAfterS, 2);
-  const missing = failureOf(deleteApiApp, "coze_permission_missing", { ...result, last: undefined }, redact);
+  t.equal(failureOf(deleteApiApp, "coze_throttled", result).details.retryAfterS, 2);
+  const missing = failureOf(deleteApiApp, "coze_permission_missing", { ...result, last: undefined });
   t.match(missing.message, / Missing: deleteApiApp\. Attempts/);
 });
 
 t.test("a success code in a failure is not shown as one", async (t) => {
   const odd = { ...result, last: { ...last, code: 0, msg: "" } };
-  t.notOk("code" in (failureOf(deleteApiApp, "coze_malformed", odd, redact).details.call ?? {}));
+  t.notOk("code" in (failureOf(deleteApiApp, "coze_malformed", odd).details.call ?? {}));
 });
 
 t.test("what is withheld is in doubt for a change, and told with its logid", async (t) => {
@@ -45,4 +44,9 @@ t.test("what is withheld is in doubt for a change, and told with its logid", asy
   });
   t.same(callOf(listApiApps, result), { attempts: 0, logid: "L1" });
   t.same(callOf(listApiApps, { ...result, last: undefined }), { attempts: 0 });
+});
+
+t.test("a text of Coze that may quote the secret is left out", async (t) => {
+  const quoting = { ...result, last: { ...last, msg: "check failed, verify_token=SECRET" } };
+  t.notMatch(failureOf(deleteApiApp, "coze_invalid_request", quoting).message, /SECRET|Coze says/);
 });

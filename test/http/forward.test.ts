@@ -1,3 +1,11 @@
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import Fastify from "fastify";
 import { pino } from "pino";
 import t from "tap";
@@ -6,6 +14,7 @@ import { rulesFor } from "../../src/callers/grants.ts";
 import { mintKey } from "../../src/callers/key.ts";
 import { idle } from "../../src/commands/openapi.ts";
 import { loadConfig } from "../../src/config/config.ts";
+import { Admission } from "../../src/coze/admission.ts";
 import { CozeToken } from "../../src/coze/token/token.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { addContext } from "../../src/http/context.ts";
@@ -17,7 +26,15 @@ import { buildSandbox } from "../../src/sandbox/coze.ts";
 import { Secret } from "../../src/secret.ts";
 import { wire } from "../../src/wire.ts";
 import { callerWith } from "../callers/callers.ts";
-import { call as callOnce, startGateway, startSandbox, token } from "../helpers/gateway.ts";
+import { eventually } from "../config/eventually.ts";
+import {
+  callersYaml,
+  call as callOnce,
+  startGateway,
+  startSandbox,
+  type TestGateway,
+  token,
+} from "../helpers/gateway.ts";
 import { appId, success } from "../operations/helper.ts";
 import { head, lockStore, recordsOf, start } from "./helper.ts";
 import { exchange, until } from "./wire.ts";
@@ -286,9 +303,8 @@ t.test("a route without a guard answers 500 and sends nothing to Coze", async (t
   app.setErrorHandler(errorHandler(parts.trail, () => undefined));
   const { coze, trail } = parts;
   const handler = forward(deleteApiApp, {
-    ...{ coze, trail, ownersOf: parts.gate.ownersOf, origin: url },
+    ...{ coze, trail, gate: parts.gate, origin: url },
     requestTimeoutMs: 1000,
-    redact: (text) => text,
   });
   app.route({ method: "DELETE", url: deleteApiApp.path, config: { operation: deleteApiApp }, handler });
   const origin = await app.listen({ host: "127.0.0.1", port: 0 });
@@ -444,10 +460,11 @@ t.test("a list whose owners cannot be read is an error, whatever went wrong", as
         expiresAt: Number.POSITIVE_INFINITY,
       };
       request.rules = rulesFor(caller, listApiApps);
+      request.policyVersion = parts.gate.policy().version;
     });
     const handler = forward(listApiApps, {
-      ...{ coze: parts.coze, trail, origin: url, requestTimeoutMs: 10_000, redact: (text: string) => text },
-      ownersOf: () => Promise.reject(cause),
+      ...{ coze: parts.coze, trail, origin: url, requestTimeoutMs: 10_000 },
+      gate: { ...parts.gate, ownersOf: () => Promise.reject(cause) },
     });
     app.route({ method: "GET", url: listApiApps.path, config: { operation: listApiApps }, handler });
     const origin = await app.listen({ host: "127.0.0.1", port: 0 });
@@ -457,3 +474,80 @@ t.test("a list whose owners cannot be read is an error, whatever went wrong", as
   }
   t.match(concluded, [{ outcome: "failed", status: 503, error: "audit_unavailable" }]);
 });
+
+t.test("a call is queued under its caller's name and weight", async (t) => {
+  const { url } = await startSandbox(t);
+  const key = mintKey("heavy");
+  const gateway = await startGateway(t, url, {}, [{ id: "heavy", key, weight: 7 }]);
+  const seen: unknown[] = [];
+  const { enter } = Admission.prototype;
+  t.teardown(() => {
+    Admission.prototype.enter = enter;
+  });
+  Admission.prototype.enter = function (applicant) {
+    seen.push([applicant.caller, applicant.weight]);
+    return enter.call(this, applicant);
+  };
+  await callOnce(`${gateway.url}/v1/api_apps`, "GET", { authorization: `Bearer ${key}` });
+  t.strictSame(seen, [["heavy", 7]]);
+});
+
+/** Sends the head of a change at once and its body when told to; gives the status. */
+function slowly(gateway: TestGateway, key: string, line: string, body: string) {
+  const socket = connect(gateway.port, "127.0.0.1");
+  const length = `Content-Length: ${body.length}`;
+  socket.write(head(key, line, "Content-Type: application/json", length));
+  let received = "";
+  socket.on("data", (chunk) => {
+    received += chunk;
+  });
+  return async () => {
+    socket.write(body);
+    await once(socket, "close");
+    return Number(received.slice(9, 12));
+  };
+}
+
+t.test(
+  "a key that is revoked, or an app that is moved, while a body arrives is not used any more",
+  async (t) => {
+    const { url, sandbox } = await startSandbox(t);
+    const [orders, billing] = [mintKey("orders"), mintKey("billing")];
+    const grants = [{ permissions: ["createApiApp", "updateApiApp"], api_app_ids: "own" as const }];
+    const callers = [
+      { id: "orders", key: orders, grants },
+      { id: "billing", key: billing, grants },
+    ];
+    const gateway = await startGateway(t, url, {}, callers);
+    const created = await callOnce(
+      `${gateway.url}/v1/api_apps`,
+      "POST",
+      { authorization: `Bearer ${orders}` },
+      { app_type: "normal", name: "of orders" },
+    );
+    const { id } = created.body.data;
+    const rename = (name: string, key = orders) =>
+      slowly(gateway, key, `PUT /v1/api_apps/${id}`, JSON.stringify({ name }));
+
+    t.equal(await rename("in time")(), 200);
+    const moved = rename("after the move");
+    const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+    const move = ["owners", "move", "--api-app-id", id, "--from", "orders", "--to", "billing"];
+    const env = { ...process.env, AUDIT_STORE: `sqlite:${gateway.folder}/audit.db` };
+    await promisify(execFile)(process.execPath, [main, ...move], { env });
+    // What was decided more than a second ago is decided anew.
+    await sleep(1_100);
+    t.equal(await moved(), 403);
+    const revoked = rename("after the revocation", billing);
+    await writeFile(
+      join(gateway.folder, "callers.yaml"),
+      callersYaml([{ id: "orders", key: orders, grants }]),
+    );
+    await eventually(
+      "the new file",
+      () => gateway.lines().filter(({ event }) => event === "callers_loaded").length === 2,
+    );
+    t.equal(await revoked(), 401);
+    t.equal(sandbox.state.apps.get(id)?.name, "in time");
+  },
+);

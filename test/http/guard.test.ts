@@ -98,6 +98,16 @@ t.test(
   },
 );
 
+t.test("requests that come on one connection in one go are counted one by one", async (t) => {
+  const { port } = await start(t, { RATE_LIMIT_UNAUTHENTICATED: "3/h" });
+  const hashed = counting(t);
+  const one = `${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n\r\n`;
+  const { bytes } = await exchange(port, one.repeat(50) + head("x", path));
+  t.equal(bytes.match(/HTTP\/1.1 401/g)?.length, 3);
+  t.equal(bytes.match(/HTTP\/1.1 429/g)?.length, 48);
+  t.equal(hashed.count, 3);
+});
+
 /** Counts hashing in this process, until the test ends. */
 function counting(t: Pick<typeof import("tap").t, "teardown">) {
   const { createHash } = crypto;

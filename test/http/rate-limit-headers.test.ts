@@ -54,7 +54,7 @@ t.test("every reply to a known caller tells what is left, and a refusal when to 
   });
   t.equal(sandbox.calls.length, 6);
   const records = recordsOf(gateway).filter(({ error }) => error === "rate_limited");
-  t.equal(records.length, 3);
+  t.equal(records.length, 3, "of each action the first one");
   t.match(records[0], { kind: "refused", caller: "busy", status: 429, outcome: "not_sent" });
   const { body: metrics } = await gateway.gateway.admin.inject("/metrics");
   t.match(metrics, 'ratelimited_total{class="destructive"} 2');

@@ -11,7 +11,13 @@ const grants = [
 async function start(t: Parameters<typeof startSandbox>[0]) {
   const coze = await startSandbox(t);
   const key = mintKey("orders");
-  const caller = { id: "orders", key, grants, expiresAt: "2099-01-01T00:00:00Z" };
+  const caller = {
+    id: "orders",
+    key,
+    grants,
+    expiresAt: "2099-01-01T00:00:00Z",
+    rateLimits: { write: "3/m" },
+  };
   const gateway = await startGateway(t, coze.url, { RATE_LIMIT_READ: "7/s" }, [caller]);
   const ask = (query = "", as = key) =>
     call(`${gateway.url}/gateway/v1/whoami${query}`, "GET", { authorization: `Bearer ${as}` });
@@ -35,7 +41,7 @@ t.test("who is calling, with which grants and limits; never the key", async (t) 
       { operation: "delete_api_app", rule: "grants[0]" },
       { operation: "list_subscribed_events", rule: "grants[0]" },
     ],
-    rate_limits: { read: "7/s", write: "unlimited", destructive: "unlimited" },
+    rate_limits: { read: "7/s", write: "3/m", destructive: "unlimited" },
     policy_version: (body.data as unknown as { policy_version: string }).policy_version,
   });
   t.match((body.data as unknown as { policy_version: string }).policy_version, /^[0-9a-f]{16}$/);
@@ -69,8 +75,25 @@ t.test("whether something would be allowed, and by which grant", async (t) => {
 
 t.test("bad questions, and callers that are unknown", async (t) => {
   const { ask, ...gateway } = await start(t);
-  for (const query of ["?operation=erase", "?api_app_id=a/b", "?who=me", "?event_type=.."])
+  for (const query of [
+    "?operation=erase",
+    "?api_app_id=a/b",
+    "?who=me",
+    "?event_type=..",
+    "?operation=delete_api_app",
+  ])
     t.match(await ask(query), { status: 400, body: { gateway: { error: "invalid_request" } } }, query);
   t.match(await ask("", mintKey("orders")), { status: 401 });
   t.ok(recordsOf(gateway).every(({ kind, operation }) => kind === "refused" && operation === "whoami"));
+});
+
+t.test("a grant on named apps makes no new one", async (t) => {
+  const coze = await startSandbox(t);
+  const key = mintKey("orders");
+  const named = [{ permissions: ["createApiApp", "deleteApiApp"], api_app_ids: ["7"] }];
+  const gateway = await startGateway(t, coze.url, {}, [{ id: "orders", key, grants: named }]);
+  const url = `${gateway.url}/gateway/v1/whoami?operation=create_api_app`;
+  const { body } = await call(url, "GET", { authorization: `Bearer ${key}` });
+  t.match(body.data, { operations: [{ operation: "delete_api_app" }], decision: { allowed: false } });
+  t.equal((body.data as unknown as { operations: unknown[] }).operations.length, 1);
 });

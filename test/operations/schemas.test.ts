@@ -1,4 +1,5 @@
 import t from "tap";
+import { isApiAppId } from "../../src/operations/schemas.ts";
 import { appId, issueOf, start, success } from "./helper.ts";
 
 const malformed = "must match ^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*$";
@@ -64,4 +65,10 @@ t.test("what is no app id is refused by name", async (t) => {
     );
   }
   t.same(sandbox.calls, []);
+});
+
+t.test("an app id obeys the rule of all app ids", async (t) => {
+  for (const text of ["7", "cli_a-B", "a".repeat(64)]) t.ok(isApiAppId(text), text);
+  for (const text of ["", "a b", "a\n", "é", "a".repeat(65)]) t.notOk(isApiAppId(text), text);
+  t.notOk(isApiAppId(undefined));
 });

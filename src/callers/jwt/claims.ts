@@ -3,7 +3,8 @@ import type { Jwt } from "./jwt.ts";
 import { JwtRefused } from "./refused.ts";
 
 /** What a subject may be made of; it gets into log lines, audit records and the policy's look-ups. */
-const subjectPattern = /^[A-Za-z0-9][A-Za-z0-9_.:/@|+=-]{0,254}$/;
+/** What every subject obeys that is taken, here and in the callers file. */
+export const subjectPattern = /^[A-Za-z0-9][A-Za-z0-9_.:/@|+=-]{0,254}$/;
 
 /** The largest time that a Date can hold, in seconds. */
 const maxSeconds = 8.64e12;

@@ -48,7 +48,8 @@ export class Endpoint {
       method: body === undefined ? "GET" : "POST",
       path: this.#url.pathname + this.#url.search,
       headers: {
-        accept: "application/json",
+        // Kubernetes gives its keys as the former alone, and answers 406 to who takes no more than JSON.
+        accept: "application/jwk-set+json, application/json",
         ...(bearer && { authorization: `Bearer ${bearer.reveal()}` }),
         ...(body !== undefined && { "content-type": "application/json" }),
       },

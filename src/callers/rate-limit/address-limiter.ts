@@ -6,6 +6,9 @@ import { verdictOf } from "./verdict.ts";
 /** Networks that are remembered: some MB at most. */
 const mostNetworks = 50_000;
 
+/** Credentials that take a while to be checked come in numbers before the first has failed; that is paid off later. */
+const debtWindows = 60;
+
 /**
  * Limits failed authentications by network of the caller's address, so that a flood of them costs no hashing. Only
  * failures count; while a network has used up its share of them, all that comes from there is refused unread. Out of
@@ -37,6 +40,7 @@ export class AddressLimiter {
 
   /** Counts a failed authentication. */
   failed(address: string): void {
-    if (!this.#rate.isUnlimited) this.#buckets.charge(networkOf(address), this.#rate, this.#now());
+    if (!this.#rate.isUnlimited)
+      this.#buckets.charge(networkOf(address), this.#rate, this.#now(), debtWindows);
   }
 }

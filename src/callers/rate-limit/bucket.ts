@@ -28,9 +28,13 @@ export function draw(fullAt: number | undefined, rate: Rate, now: number): Draw 
   return { allowed, fullAt: allowed ? after : before };
 }
 
-/** Takes a token that is gone already, even where there is none: when the bucket will be full again. */
-export function charge(fullAt: number | undefined, rate: Rate, now: number): number {
-  return bounded(bounded(fullAt, rate, now) + rate.windowMs / rate.quota, rate, now);
+/**
+ * Takes a token that is gone already, even where there is none: when the bucket will be full again.
+ * @param windows how far in debt the bucket may get; 1: not at all.
+ */
+export function charge(fullAt: number | undefined, rate: Rate, now: number, windows = 1): number {
+  const after = Math.max(fullAt ?? now, now) + rate.windowMs / rate.quota;
+  return Math.min(after, now + windows * rate.windowMs);
 }
 
 /** A bucket is never emptier than empty, even when it was used at another rate before, or a clock was put back. */

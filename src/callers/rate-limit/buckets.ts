@@ -36,9 +36,9 @@ export class Buckets {
     return drawn;
   }
 
-  /** Takes a token that is gone already, even where there is none. */
-  charge(key: string, rate: Rate, now: number): void {
-    this.#keep(key, charge(this.#fullAt.get(key), rate, now), now);
+  /** Takes a token that is gone already, even where there is none. @param windows how far in debt it may get. */
+  charge(key: string, rate: Rate, now: number, windows?: number): void {
+    this.#keep(key, charge(this.#fullAt.get(key), rate, now, windows), now);
   }
 
   #keep(key: string, fullAt: number, now: number): void {

@@ -21,7 +21,7 @@ export interface RateLimiterParts {
   readonly store: RateLimitStoreUrl | "memory";
   /** File with the store's password, read at each connect. */
   readonly passwordFile?: string | undefined;
-  /** Replicas that share the store; each keeps to its part of the limits while the store is away. */
+  /** Replicas that share the limits; each keeps to its part of them when there is no store, or it is away. */
   readonly replicas: number;
   /** Is told once each time the store becomes usable or stops being so; of `memory` nothing. */
   readonly onStoreChange: OnStoreChange;
@@ -38,7 +38,8 @@ export function createRateLimiter({
     const local = new LocalLimiter();
     return {
       storeUsable: true,
-      take: async (callerId, rateClass, rate) => local.take(bucketOf(callerId, rateClass), rate),
+      take: async (callerId, rateClass, rate) =>
+        local.take(bucketOf(callerId, rateClass), rate.share(replicas)),
       close: async () => {},
     };
   }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { GatewayError } from "../../errors.ts";
+import { envelope } from "../envelope.ts";
 import { asGatewayError } from "../error-reply.ts";
 import { type Gate, guard } from "../guard.ts";
 import { ndjson, prefersNdjson } from "./accept.ts";
@@ -77,9 +78,7 @@ export function addAuditRoutes(
 
 /** Coze's envelope around a `data` that is JSON already. */
 function success(reply: FastifyReply, data: string): FastifyReply {
-  return reply
-    .type("application/json; charset=utf-8")
-    .send(`{"code":0,"msg":"","data":${data},"detail":{"logid":""}}`);
+  return reply.type("application/json; charset=utf-8").send(envelope(data));
 }
 
 /**

@@ -1,4 +1,4 @@
-import { apiAppIdPattern } from "../../operations/schemas.ts";
+import { isApiAppId } from "../../operations/schemas.ts";
 import type { JsonNode, Span } from "./json-tree.ts";
 
 /** The name of the member, anywhere in a reply, whose value signs callbacks. */
@@ -24,7 +24,10 @@ export interface Outline {
   readonly secrets: readonly Secret[];
   /** The items of each `data.items`; more than one when a member is there twice. */
   readonly lists: readonly (readonly Item[])[];
-  /** False when `data` or `data.items` is there, and is not what it should be: then nobody knows what it would show. */
+  /**
+   * False when `data` or `data.items` is there, and is not what it should be, or when there is a list elsewhere: then
+   * nobody knows what it would show.
+   */
   readonly listsAreSure: boolean;
   /** Of `data` itself, as the reply of a create has it. */
   readonly dataIds: readonly (string | undefined)[];
@@ -43,21 +46,28 @@ export function outlineOf(root: JsonNode): Outline {
         ? list.elements.map((each) => ({ start: each.start, end: each.end, facts: factsOf(each) }))
         : [],
     ),
-    listsAreSure: data.every(isOr("object")) && items.every(isOr("array")),
+    listsAreSure:
+      data.every(isOr("object")) &&
+      items.every(isOr("array")) &&
+      arraysIn(root) === items.filter(isArray).length,
     dataIds: data.map(appIdOf),
   };
 }
 
-/** True when the text is an id that a callback app can have. */
-export function isAppId(text: string | undefined): text is string {
-  return text !== undefined && appIdRule.test(text);
-}
-
-const appIdRule = new RegExp(apiAppIdPattern);
-
 /** Go writes `null` for a list without items. */
 function isOr(kind: "object" | "array"): (node: JsonNode) => boolean {
   return (node) => node.kind === kind || node.kind === "null";
+}
+
+function isArray({ kind }: JsonNode): boolean {
+  return kind === "array";
+}
+
+/** Arrays that are not inside another one: a list that stands elsewhere would be shown whole. */
+function arraysIn(node: JsonNode): number {
+  if (node.kind === "array") return 1;
+  if (node.kind !== "object") return 0;
+  return node.members.reduce((sum, { value }) => sum + arraysIn(value), 0);
 }
 
 /** Recursion is safe: the tree's depth has a bound. */
@@ -77,7 +87,7 @@ function factsOf(node: JsonNode): ItemFacts | undefined {
     if (values.length === 0) continue;
     const text = textOf(values);
     const isId = name === "id" || name === "api_app_id";
-    if (text === undefined || (isId && !isAppId(text))) return undefined;
+    if (text === undefined || (isId && !isApiAppId(text))) return undefined;
     facts[name] = text;
   }
   return facts.id === undefined && facts.api_app_id === undefined ? undefined : facts;
@@ -85,7 +95,7 @@ function factsOf(node: JsonNode): ItemFacts | undefined {
 
 function appIdOf(node: JsonNode): string | undefined {
   const id = textOf(membersOf(node, "id"));
-  return isAppId(id) ? id : undefined;
+  return isApiAppId(id) ? id : undefined;
 }
 
 function membersOf(node: JsonNode, name: string): JsonNode[] {

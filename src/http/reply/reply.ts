@@ -1,7 +1,8 @@
 import { isUtf8 } from "node:buffer";
+import { isApiAppId } from "../../operations/schemas.ts";
 import { edited, removals } from "./edits.ts";
 import { parseJsonTree, UnreadableReply } from "./json-tree.ts";
-import { type ItemFacts, isAppId, type Outline, outlineOf, secretName } from "./outline.ts";
+import { type ItemFacts, type Outline, outlineOf, secretName } from "./outline.ts";
 
 /** What a caller may see of a reply. */
 export interface ReplyRules {
@@ -33,7 +34,7 @@ export class Reply {
   ids(): ReadonlySet<string> {
     const { secrets, lists, dataIds } = this.#outline();
     const items = lists.flat().flatMap(({ facts }) => [facts?.id, facts?.api_app_id]);
-    return new Set([...dataIds, ...secrets.map(({ appId }) => appId), ...items].filter(isAppId));
+    return new Set([...dataIds, ...secrets.map(({ appId }) => appId), ...items].filter(isApiAppId));
   }
 
   /**

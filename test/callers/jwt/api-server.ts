@@ -110,14 +110,19 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const reply = (status: number, body: unknown) =>
-    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  const reply = (status: number, body: unknown, type = "application/json") =>
+    response.writeHead(status, { "content-type": type }).end(JSON.stringify(body));
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);
   if (bearer !== undefined && request.headers.authorization !== `Bearer ${bearer}`)
     return void reply(403, { kind: "Status", status: "Failure", reason: "Forbidden", code: 403 });
   const call = `${request.method} ${request.url}`;
-  if (call === "GET /openid/v1/jwks") return void reply(200, { keys: api.keys.map(({ jwk }) => jwk) });
+  if (call === "GET /openid/v1/jwks") {
+    // As a real API server negotiates it.
+    if (!/application\/jwk-set\+json|\*\/\*/.test(request.headers.accept ?? "*/*"))
+      return void reply(406, { kind: "Status", status: "Failure", reason: "NotAcceptable", code: 406 });
+    return void reply(200, { keys: api.keys.map(({ jwk }) => jwk) }, "application/jwk-set+json");
+  }
   if (call !== "POST /apis/authentication.k8s.io/v1/tokenreviews") return void reply(404, { kind: "Status" });
   const { spec, ...rest } = JSON.parse(Buffer.concat(chunks).toString());
   reply(201, { ...rest, metadata: {}, spec, status: await statusOf(api, spec) });

@@ -43,6 +43,8 @@ async function ask(t: Test, behave: NonNullable<ApiServer["behave"]>, timeoutMs?
   return { api, endpoint, reply: endpoint.exchange() };
 }
 
+const accepted = "application/jwk-set+json, application/json";
+
 t.test("a GET with path and query, and a POST with JSON", async (t) => {
   const asked: unknown[] = [];
   const api = await startApiServer(t);
@@ -57,8 +59,8 @@ t.test("a GET with path and query, and a POST with JSON", async (t) => {
   t.equal((await endpoint.exchange()).toString(), "reply");
   t.equal((await endpoint.exchange({ spec: 1 })).toString(), "reply");
   t.strictSame(asked, [
-    ["GET", "/keys?policy=a", "application/json", undefined, undefined, ""],
-    ["POST", "/keys?policy=a", "application/json", undefined, "application/json", '{"spec":1}'],
+    ["GET", "/keys?policy=a", accepted, undefined, undefined, ""],
+    ["POST", "/keys?policy=a", accepted, undefined, "application/json", '{"spec":1}'],
   ]);
 });
 

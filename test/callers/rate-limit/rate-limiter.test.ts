@@ -10,7 +10,7 @@ const limit = new Rate(4, 3_600_000);
 t.test("in memory each caller and each class has a limit of its own", async (t) => {
   const limiter = createRateLimiter({
     store: "memory",
-    replicas: 9,
+    replicas: 1,
     onStoreChange: () => t.fail("no store"),
   });
   t.equal(limiter.storeUsable, true);
@@ -23,6 +23,12 @@ t.test("in memory each caller and each class has a limit of its own", async (t) 
     }
   }
   await limiter.close();
+});
+
+t.test("in memory each of several replicas keeps to its part", async (t) => {
+  const limiter = createRateLimiter({ store: "memory", replicas: 4, onStoreChange: () => undefined });
+  t.match(await limiter.take("billing", "read", limit), { allowed: true, limit: limit.share(4) });
+  t.match(await limiter.take("billing", "read", limit), { allowed: false });
 });
 
 t.test("the limits of a shared store", { skip }, async (t) => {

@@ -1,6 +1,6 @@
 import t from "tap";
 import { parseJsonTree } from "../../../src/http/reply/json-tree.ts";
-import { isAppId, outlineOf } from "../../../src/http/reply/outline.ts";
+import { outlineOf } from "../../../src/http/reply/outline.ts";
 
 /** The outline of a text, and what stands where it says. */
 function outline(text: string) {
@@ -114,8 +114,20 @@ t.test("whether it can be known what a list would show", async (t) => {
   }
 });
 
-t.test("an app id obeys the rule of all app ids", async (t) => {
-  for (const text of ["7", "cli_a-B", "a".repeat(64)]) t.ok(isAppId(text), text);
-  for (const text of ["", "a b", "a\n", "é", "a".repeat(65)]) t.notOk(isAppId(text), text);
-  t.notOk(isAppId(undefined));
+t.test("a list that stands elsewhere makes all lists unsure", async (t) => {
+  const sure = (text: string) => outline(text).listsAreSure;
+  for (const text of [
+    '{"data":{"items":[{"id":"7","tags":["a",["b"]]}],"has_more":true,"total":3},"detail":{"logid":"x"}}',
+    '{"data":{"items":null}}',
+    '{"code":0}',
+  ])
+    t.equal(sure(text), true, text);
+  for (const text of [
+    '{"data":{"apps":[{"id":"7"}]}}',
+    '{"data":{"items":[]},"items":[{"id":"7"}]}',
+    '{"data":{"data":{"items":[{"id":"7"}]}}}',
+    '{"data":{"Items":[{"id":"7"}]}}',
+    '{"data":[{"id":"7"}]}',
+  ])
+    t.equal(sure(text), false, text);
 });

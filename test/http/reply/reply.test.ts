@@ -166,10 +166,19 @@ function withoutItems(root: Written, path: readonly string[] = ["data", "items"]
 function isSure(root: Written): boolean {
   const data = valuesOf(root, "data");
   const is = (value: Written, kind: string) => value.kind === kind || write(value) === "null";
+  const items = data.flatMap((each) => valuesOf(each, "items"));
   return (
     data.every((each) => is(each, "object")) &&
-    data.flatMap((each) => valuesOf(each, "items")).every((each) => is(each, "array"))
+    items.every((each) => is(each, "array")) &&
+    outermostArrays(root) === items.filter(({ kind }) => kind === "array").length
   );
+}
+
+/** Lists that stand in no other list. */
+function outermostArrays(value: Written): number {
+  if (value.kind === "array") return 1;
+  if (value.kind !== "object") return 0;
+  return value.members.map((member) => outermostArrays(member.value)).reduce((sum, each) => sum + each, 0);
 }
 
 t.test("any reply: what is shown is what the model says, to the byte", async (t) => {
