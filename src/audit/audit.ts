@@ -22,7 +22,7 @@ export interface AuditParts {
   /** Told of each record once it is durable, in order. */
   readonly onStored: (sealed: Sealed) => void;
   readonly onFlush: (ms: number) => void;
-  readonly onFailure: () => void;
+  readonly onFailure: (error: Error) => void;
   /** `usualPace` unless a test is in a hurry. */
   readonly pace?: Pace;
 }
@@ -67,7 +67,7 @@ export class Audit {
       store: () => connection.get(),
       onStored,
       onFlush,
-      onFailure: (error) => this.#tellFailure(error.message),
+      onFailure: (error) => this.#tellFailure(error),
       onUsable: () => this.#tellUsable(),
     });
     this.trail = new AuditTrail(this.journal, stream);
@@ -101,8 +101,9 @@ export class Audit {
   }
 
   /** Logged when it changes, as a store in trouble is tried again several times a second. */
-  #tellFailure(problem: string): void {
-    this.#parts.onFailure();
+  #tellFailure(error: Error): void {
+    const { message: problem } = error;
+    this.#parts.onFailure(error);
     if (problem === this.#problem) return;
     this.#problem = problem;
     this.#parts.log.error({ event: "audit_failure", problem }, "the audit store failed");

@@ -144,7 +144,7 @@ export interface StoreOptions {
 interface StoreErrorDetails {
   /** It will not work until somebody changes something. */
   readonly permanent?: boolean;
-  /** There is nothing to read yet; who opens the store to write sets it up. */
+  /** There is nothing to read yet, or not in this version's form; who opens the store to write sets it up. */
   readonly absent?: boolean;
   readonly cause?: unknown;
 }

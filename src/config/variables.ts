@@ -78,7 +78,9 @@ export const variables = z.object({
   COZE_MAX_CONNECTIONS: count(1, 10_000, 128).describe(
     "Most calls under way at Coze at one time, each on a connection of its own",
   ),
-  COZE_MAX_QUEUE: count(0, 100_000, 1024).describe("Most calls that wait for a connection; more are refused"),
+  COZE_MAX_QUEUE: count(0, 100_000, 1024).describe(
+    "Most calls that wait for a connection or their turn; more are refused",
+  ),
   CALLERS_FILE: path
     .optional()
     .describe("YAML file of callers, keys and grants, re-read within 2 s of a change"),

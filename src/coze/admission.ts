@@ -105,7 +105,7 @@ export class Admission {
       );
       signal?.addEventListener("abort", cancel, { once: true });
       const displaced = this.#queue.push(caller, weight, waiter);
-      displaced?.settle(queueFull(this.#pacer, this.#turnOf(displaced.applicant), now));
+      displaced?.settle(queueFull(this.#pacer, this.#turnOf(displaced.applicant), now, this.#free > 0));
       this.#admit();
     });
   }

@@ -13,9 +13,10 @@ export function throttled(pacer: Pacer, turn: number, now: number): Halt {
   return { stopped: "no_time_left", error: "coze_throttled", retryAfterMs };
 }
 
-/** The queue is full, and the call's caller has the most in it. */
-export function queueFull(pacer: Pacer, turn: number, now: number): Halt {
-  return { stopped: "no_connection", error: "overloaded", retryAfterMs: pacer.retryAfterMs(turn, now) };
+/** The queue is full, and the call's caller has the most in it: for want of a connection, or of turns to send. */
+export function queueFull(pacer: Pacer, turn: number, now: number, slotsFree: boolean): Halt {
+  const stopped = slotsFree ? "no_time_left" : "no_connection";
+  return { stopped, error: "overloaded", retryAfterMs: pacer.retryAfterMs(turn, now) };
 }
 
 /** The turn of this call would come too late: Coze's doing while it throttles, else that of all who want to send. */

@@ -60,11 +60,13 @@ export function decideRetry(facts: RetryFacts): RetryDecision {
     return stop("maybe_done");
   if (result.failure === "certificate") return stop("certificate");
   if (rejected && facts.tokenRetried) return stop("token_retried");
-  if (attempts >= facts.maxAttempts) return stop("attempts_used_up");
+  // The one try with another token does not count: a token that Coze rejects must cost nobody a call.
+  const another = rejected && facts.otherToken;
+  if (attempts >= facts.maxAttempts && !another) return stop("attempts_used_up");
   // Not Coze's trouble, and no burden to it: what never reached it, what met a connection that was being closed, and
   // the one try with another token.
   const stale = result.failure === "stale";
-  const charged = !(result.class === "not_sent" || stale || (rejected && facts.otherToken));
+  const charged = !(result.class === "not_sent" || stale || another);
   if (charged && !facts.budgetLeft) return stop("budget_empty");
   const mostWaitMs = facts.remainingMs - facts.leastMs;
   if (mostWaitMs <= 0 || (result.retryAfterMs ?? 0) > mostWaitMs) return stop("no_time_left");

@@ -12,6 +12,22 @@ async function owners(store: AuditStore, ...apps: readonly string[]): Promise<st
 
 /** The part of the contract that says: owners follow from the records, and outlive them. */
 export function ownersContract(check: Check): void {
+  check("a look-up does not wait behind searches", async (t, open) => {
+    const trail = new Trail("a.1");
+    const store = await open({ stream: "a.1" });
+    await store.append([trail.created("1", "billing"), ...trail.rows(5_000)], undefined);
+    await store.ownersOf(["1"]);
+    const ended: string[] = [];
+    const searches = Array.from({ length: 40 }, () =>
+      store
+        .find({ operation: "nothing_such" }, { order: "newest_first", limit: 5_000 })
+        .then(() => ended.push("search")),
+    );
+    t.strictSame(await store.ownersOf(["1"]), new Map([["1", "billing"]]));
+    t.ok(ended.length < 40, `${ended.length} searches had ended before`);
+    await Promise.all(searches);
+  });
+
   check("who creates an app owns it, and no other create takes it away", async (t, open) => {
     const trail = new Trail("a.1");
     const store = await open({ stream: "a.1" });

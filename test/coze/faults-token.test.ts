@@ -111,13 +111,13 @@ t.test("19: with a newer token at hand it is tried once more", async (t) => {
 });
 
 /** A gateway whose first token works, and the second, in the file now, not: Coze says this of it. */
-async function startWithBadToken(t: Test, refusal: string) {
+async function startWithBadToken(t: Test, refusal: string, environment: NodeJS.ProcessEnv = {}) {
   const taken = new Set([`Bearer ${token}`]);
   const coze = await startMisbehavingServer(t, (socket, request) => {
     if (taken.has(request.headers["authorization"] ?? "")) success(socket, request);
     else socket.write(refusal);
   });
-  const gateway = await startGateway(t, coze.url);
+  const gateway = await startGateway(t, coze.url, environment);
   const write = async (value: string) => {
     const before = logged(gateway, "token_loaded").length;
     await writeFile(join(gateway.folder, "token"), value);
@@ -148,6 +148,11 @@ for (const [name, refusal] of [...rejections, ["4101", wireReply(200, envelope(4
     t.notMatch(gateway.text(), token);
   });
 }
+
+t.test("with one attempt for each call a bad token fails none either", async (t) => {
+  const { gateway } = await startWithBadToken(t, wireReply(401, envelope(4100)), { MAX_ATTEMPTS: "1" });
+  for (const method of methods) t.equal((await callBy(gateway, method)).status, 200);
+});
 
 t.test("good, bad, bad, good: a new token is always tried, and the last that worked is kept", async (t) => {
   const { gateway, taken, write } = await startWithBadToken(t, wireReply(401, envelope(4100)));

@@ -22,8 +22,13 @@ t.test("Coze's throttling is told as such, all else as too many calls, with the 
   t.same(throttled(throttling, 1, 0), { ...braked, retryAfterMs: 3000 });
   t.same(tooFast(throttling, 1, 0), { ...braked, retryAfterMs: 3000 });
   t.same(tooFast(limited, 21, 0), { ...overloaded, retryAfterMs: 2100 });
-  t.same(queueFull(limited, 21, 0), { stopped: "no_connection", error: "overloaded", retryAfterMs: 2100 });
-  t.same(queueFull(free, 21, 0), { stopped: "no_connection", error: "overloaded", retryAfterMs: 0 });
+  t.same(queueFull(limited, 21, 0, true), { ...overloaded, retryAfterMs: 2100 }, "a connection is there");
+  t.same(queueFull(limited, 21, 0, false), {
+    stopped: "no_connection",
+    error: "overloaded",
+    retryAfterMs: 2100,
+  });
+  t.same(queueFull(free, 21, 0, false), { stopped: "no_connection", error: "overloaded", retryAfterMs: 0 });
 });
 
 t.test("who waited in vain is told what was missing to the end", async (t) => {

@@ -57,8 +57,13 @@ t.test("once is never repeated after a fault or a lost answer, whatever else hol
   });
 });
 
-t.test("never more than maxAttempts", async () => {
-  always((given) => given.attempts < given.maxAttempts || !decideRetry(given).retry);
+t.test("never more than maxAttempts, but for the one try with another token", async () => {
+  always((given) => {
+    const { class: ended } = given.result;
+    const rejected = ended === "token_rejected" || ended === "refused";
+    const another = rejected && given.otherToken && !given.tokenRetried;
+    return given.attempts < given.maxAttempts || another || !decideRetry(given).retry;
+  });
 });
 
 t.test("never a wait that does not leave the time that an attempt needs", async () => {
@@ -153,6 +158,17 @@ t.test("a missing permission gets one more try with another token only", async (
     reason: "other_token",
   });
   t.match(decideRetry({ ...usual, result, otherToken: true, tokenRetried: true }), {
+    retry: false,
+    reason: "token_retried",
+  });
+});
+
+t.test("the try with another token does not count as an attempt", async (t) => {
+  const result = ended({ class: "token_rejected", code: 4100 });
+  const last = { ...usual, result, attempts: 1, maxAttempts: 1 };
+  t.match(decideRetry({ ...last, otherToken: true }), { retry: true, waitMs: 0, charged: false });
+  t.match(decideRetry({ ...last, otherToken: false }), { retry: false, reason: "attempts_used_up" });
+  t.match(decideRetry({ ...last, otherToken: true, tokenRetried: true }), {
     retry: false,
     reason: "token_retried",
   });

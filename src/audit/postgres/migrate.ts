@@ -17,7 +17,7 @@ export interface Migrated {
 /** Brings the schema to the version of this program, with the rights of its owner. Safe to run at any time. */
 export async function migratePostgres(location: PostgresLocation): Promise<Migrated> {
   const server = new PostgresServer(location);
-  return onConnection(server, "maintenance", migrate).catch((error: unknown) => {
+  return onConnection(server, "migration", migrate).catch((error: unknown) => {
     throw storeErrorOf(error, "migrating", server.place);
   });
 }
@@ -32,12 +32,13 @@ export async function prepare(client: ClientBase): Promise<void> {
 
 /** @throws {StoreError} when there is no trail that this program can read. */
 export async function requireTrail(client: ClientBase): Promise<void> {
-  if ((await schemaVersion(client)) < latest) {
-    throw new StoreError(
-      "there is no audit trail: nothing was ever stored here, or `audit migrate` has not been run",
-      { permanent: true, absent: true },
-    );
-  }
+  const version = await schemaVersion(client);
+  if (version >= latest) return;
+  const problem =
+    version === 0
+      ? "there is no audit trail: nothing was ever stored here, or `audit migrate` has not been run"
+      : "its schema is of an older version: a gateway that owns it updates it at its start, else run `audit migrate`";
+  throw new StoreError(problem, { permanent: true, absent: true });
 }
 
 async function migrate(client: ClientBase): Promise<Migrated> {

@@ -17,7 +17,23 @@ const sessions = {
     lock_timeout: 5_000,
     options: "-c default_transaction_read_only=on",
   },
-  /** Long work of its own: setting up, and removing months. */
+  /** A request waits for it. */
+  lookUp: {
+    connectionTimeoutMillis: 2_000,
+    statement_timeout: 2_000,
+    query_timeout: 3_000,
+    lock_timeout: 1_000,
+    options: "-c default_transaction_read_only=on",
+  },
+  /** Setting up, and bringing the schema up to date: as long as it takes, as giving up would only mean to begin anew. */
+  migration: {
+    connectionTimeoutMillis: 2_000,
+    statement_timeout: 0,
+    query_timeout: 0,
+    lock_timeout: 60_000,
+    options: "-c synchronous_commit=on",
+  },
+  /** Long work of its own: removing months. */
   maintenance: {
     connectionTimeoutMillis: 2_000,
     statement_timeout: 600_000,

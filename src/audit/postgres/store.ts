@@ -34,7 +34,7 @@ export async function openPostgresStore(
   const server = new PostgresServer(location);
   const writer = stream === undefined ? undefined : new PostgresWriter(server, stream);
   try {
-    if (writer && !beside) await onConnection(server, "maintenance", prepare);
+    if (writer && !beside) await onConnection(server, "migration", prepare);
     else await onConnection(server, "reader", requireTrail);
     await writer?.open();
   } catch (error) {
@@ -49,14 +49,17 @@ class PostgresStore implements AuditStore {
   readonly #server: PostgresServer;
   readonly #writer: PostgresWriter | undefined;
   readonly #readers: Pool;
+  /** Apart, so that no request waits behind a search. */
+  readonly #lookUps: Pool;
   #closed: Promise<void> | undefined;
 
   constructor(server: PostgresServer, writer: PostgresWriter | undefined) {
     this.#server = server;
     this.#writer = writer;
     this.#readers = new Pool({ ...server.config("reader"), max: 3 });
+    this.#lookUps = new Pool({ ...server.config("lookUp"), max: 2 });
     // An idle connection that breaks is replaced when one is needed.
-    this.#readers.on("error", () => {});
+    for (const pool of [this.#readers, this.#lookUps]) pool.on("error", () => {});
   }
 
   append(rows: readonly Row[], after: Link | undefined): Promise<void> {
@@ -84,6 +87,7 @@ class PostgresStore implements AuditStore {
     const owners = await this.#read<Pick<AppOwner, "api_app_id" | "owner">>(
       "owners of apps",
       ownersOfQuery(apiAppIds),
+      this.#lookUps,
     );
     return new Map(owners.map(({ api_app_id, owner }) => [api_app_id, owner]));
   }
@@ -124,7 +128,7 @@ class PostgresStore implements AuditStore {
   }
 
   async #close(): Promise<void> {
-    const ended = Promise.allSettled([this.#writer?.close(), this.#readers.end()]);
+    const ended = Promise.allSettled([this.#writer?.close(), this.#readers.end(), this.#lookUps.end()]);
     await Promise.race([ended, sleep(farewellMs, undefined, { ref: false })]);
     this.#server.cut();
   }
@@ -134,10 +138,14 @@ class PostgresStore implements AuditStore {
     return (await this.#read<{ segment: string }>("find", monthsQuery(filter))).map(({ segment }) => segment);
   }
 
-  #read<R extends object = StoredRow>(what: string, { values, ...query }: Query): Promise<R[]> {
+  #read<R extends object = StoredRow>(
+    what: string,
+    { values, ...query }: Query,
+    pool = this.#readers,
+  ): Promise<R[]> {
     return this.#do(
       what,
-      async () => (await this.#readers.query<R & QueryResultRow>({ ...query, values: [...values] })).rows,
+      async () => (await pool.query<R & QueryResultRow>({ ...query, values: [...values] })).rows,
     );
   }
 

@@ -10,8 +10,7 @@ const columns = `
   WHERE CASE WHEN json_valid(text) THEN json_type(text, '$.credential_id') END = 'text';
   CREATE TRIGGER audit_record_keep BEFORE UPDATE ON audit_record
   BEGIN SELECT RAISE(ABORT, 'audit records are never changed'); END;
-  CREATE INDEX audit_record_credential_id ON audit_record (credential_id) WHERE credential_id IS NOT NULL;
-  CREATE INDEX audit_record_owner ON audit_record (api_app_id, position) WHERE owner IS NOT NULL;`;
+  CREATE INDEX audit_record_credential_id ON audit_record (credential_id) WHERE credential_id IS NOT NULL;`;
 
 /**
  * Who owns each app now, and the record that says so: a projection of the records, which outlives those that retention

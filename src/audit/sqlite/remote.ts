@@ -38,6 +38,11 @@ export class SqliteRemote {
     });
   }
 
+  /** Whether the thread has ended, so that nothing can be asked any more. */
+  get isOver(): boolean {
+    return this.#end !== undefined;
+  }
+
   /** Starts the thread, and gives what opening the store told. */
   static async open(
     script: URL,

@@ -81,6 +81,8 @@ export function prepareSchema(connection: SqliteConnection, path: string, prepar
   connection.exec("PRAGMA synchronous = FULL");
   // What a long reading or a removal blew up becomes small again.
   connection.exec(`PRAGMA journal_size_limit = ${maxIdleWalBytes}`);
+  // Emptying the WAL file would hold up the process beside, which does so itself.
+  if (preparation === "join") connection.exec("PRAGMA wal_autocheckpoint = 0");
   // The first reading makes the WAL file, which belongs to what stands at the path.
   check(connection, path, migrations.length);
 }
@@ -98,13 +100,14 @@ function upgrade(connection: SqliteConnection, path: string, preparation: "creat
 }
 
 function check(connection: SqliteConnection, path: string, oldest: number): void {
-  const refuse = (problem: string): never => {
-    throw new StoreError(`audit store ${path}: ${problem}`, { permanent: true });
+  const refuse = (problem: string, absent = false): never => {
+    throw new StoreError(`audit store ${path}: ${problem}`, { permanent: true, absent });
   };
   if (pragma(connection, "application_id") !== applicationId) refuse("the file is not an audit store");
   const version = pragma(connection, "user_version");
   if (version > migrations.length) refuse("a newer version of the gateway made the file; use that one");
-  if (version < oldest) refuse("an older version of the gateway made the file; start this one to update it");
+  if (version < oldest)
+    refuse("an older version of the gateway made the file; start this one to update it", true);
 }
 
 function pragma(

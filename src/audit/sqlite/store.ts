@@ -9,6 +9,7 @@ import {
   StoreError,
   type StoreOptions,
 } from "../store.ts";
+import { ReaderThread } from "./reader-thread.ts";
 import { SqliteRemote } from "./remote.ts";
 import { unpack } from "./row.ts";
 
@@ -30,7 +31,10 @@ export async function openSqliteStore(
   }
   const open = beside ? "writeBeside" : "write";
   const { remote, repairedBytes, owned } = await SqliteRemote.open(script, { path, open });
-  return new SqliteStore(path, { stream, writer: remote, repairedBytes, owned });
+  const store = new SqliteStore(path, { stream, writer: remote, repairedBytes, owned });
+  // Ready for the first request, which could not wait for a thread to start.
+  if (!beside) void store.ownersOf([""]).catch(() => undefined);
+  return store;
 }
 
 /** The thread that an open store starts with. */
@@ -43,16 +47,18 @@ interface StoreParts {
   readonly owned?: boolean;
 }
 
-/** An open store: one thread writes, another one reads, so that a long search holds up no change. */
+/**
+ * An open store: one thread writes, one searches, and one looks owners up, so that a long search holds up neither a
+ * change nor a request that depends on an owner.
+ */
 class SqliteStore implements AuditStore {
   readonly repairedBytes: number;
   readonly #path: string;
   readonly #stream: string | undefined;
   readonly #writer: SqliteRemote | undefined;
   readonly #owned: boolean;
-  /** Started when it is needed first. */
-  #reader: Promise<SqliteRemote> | undefined;
-  #closed = false;
+  readonly #searches: ReaderThread;
+  readonly #lookUps: ReaderThread;
 
   constructor(path: string, { stream, writer, reader, repairedBytes = 0, owned = false }: StoreParts) {
     this.repairedBytes = repairedBytes;
@@ -60,7 +66,8 @@ class SqliteStore implements AuditStore {
     this.#stream = stream;
     this.#writer = writer;
     this.#owned = owned;
-    this.#reader = reader && Promise.resolve(reader);
+    this.#searches = new ReaderThread(script, path, reader);
+    this.#lookUps = new ReaderThread(script, path);
   }
 
   async append(rows: readonly Row[], after: Link | undefined): Promise<void> {
@@ -68,33 +75,33 @@ class SqliteStore implements AuditStore {
   }
 
   async find(filter: AuditFilter, page: Page) {
-    const reader = await this.#toRead();
+    const reader = await this.#searches.get();
     return (await reader.call("find", filter, page)).map(unpack);
   }
 
   async chain(after: ChainPoint | undefined, limit: number) {
-    const reader = await this.#toRead();
+    const reader = await this.#searches.get();
     return (await reader.call("chain", after, limit)).map(unpack);
   }
 
   async ownersOf(apiAppIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
     if (apiAppIds.length === 0) return new Map();
-    const reader = await this.#toRead();
+    const reader = await this.#lookUps.get();
     return new Map(await reader.call("ownersOf", apiAppIds));
   }
 
   async owners(page: OwnersPage) {
-    const reader = await this.#toRead();
+    const reader = await this.#searches.get();
     return reader.call("owners", page);
   }
 
   async heads() {
-    const reader = await this.#toRead();
+    const reader = await this.#searches.get();
     return (await reader.call("heads")).map(unpack);
   }
 
   async unfinished(stream: string, settledTo: number) {
-    const reader = await this.#toRead();
+    const reader = await this.#searches.get();
     return (await reader.call("unfinished", stream, settledTo)).map(unpack);
   }
 
@@ -106,7 +113,7 @@ class SqliteStore implements AuditStore {
   async release(): Promise<void> {}
 
   async prunable(before: string) {
-    const reader = await this.#toRead();
+    const reader = await this.#searches.get();
     return reader.call("prunable", before);
   }
 
@@ -115,37 +122,18 @@ class SqliteStore implements AuditStore {
   }
 
   async damage() {
-    const reader = await this.#toRead();
+    const reader = await this.#searches.get();
     return reader.call("damage");
   }
 
   /** Ends the threads; the writer last, which then finds itself alone and tidies up. */
   async close(): Promise<void> {
-    this.#closed = true;
-    const reader = await this.#reader?.catch(() => undefined);
-    await reader?.close();
+    await Promise.all([this.#searches.close(), this.#lookUps.close()]);
     await this.#writer?.close();
   }
 
   #toWrite(): SqliteRemote {
     if (this.#writer) return this.#writer;
     throw new StoreError(`audit store ${this.#path}: it was opened for reading only`, { permanent: true });
-  }
-
-  #toRead(): Promise<SqliteRemote> {
-    if (this.#closed)
-      return Promise.reject(new StoreError(`audit store ${this.#path}: it is closed`, { permanent: true }));
-    this.#reader ??= this.#startReader();
-    return this.#reader;
-  }
-
-  async #startReader(): Promise<SqliteRemote> {
-    try {
-      const { remote } = await SqliteRemote.open(script, { path: this.#path, open: "read" });
-      return remote;
-    } catch (error) {
-      this.#reader = undefined;
-      throw error;
-    }
   }
 }

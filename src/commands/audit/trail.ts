@@ -5,7 +5,7 @@ import { newStream } from "../../audit/chain.ts";
 import { StoreConnection } from "../../audit/connection.ts";
 import type { Journal } from "../../audit/journal.ts";
 import { openStore } from "../../audit/open-store.ts";
-import type { AuditStore, StoreOptions } from "../../audit/store.ts";
+import { type AuditStore, StoreError, type StoreOptions } from "../../audit/store.ts";
 import type { StoreConfig } from "../../config/config.ts";
 import { createLogger } from "../../telemetry/logger.ts";
 import { version } from "../../wire.ts";
@@ -14,8 +14,6 @@ import { explained } from "./store.ts";
 
 /** How long it waits for the store at its beginning and its end, in ms. */
 const patienceMs = 10_000;
-
-const ignore = () => undefined;
 
 /** What a command that writes to the trail is, and how it opens the store. */
 export interface TrailOptions extends Pick<StoreOptions, "beside"> {
@@ -26,7 +24,7 @@ export interface TrailOptions extends Pick<StoreOptions, "beside"> {
 /**
  * Lends the configured store and a journal with a stream of its own, begins the stream before and ends it afterwards.
  * What is written to the trail is printed as lines of a gateway's log, to be kept with those as anchors. While the store
- * is in trouble it goes on trying, and says why.
+ * is in trouble that may pass it goes on trying, and says why.
  * @throws {ConfigError} that names the store, when the store is why it could not be done.
  */
 export async function withTrail<T>(
@@ -40,6 +38,8 @@ export async function withTrail<T>(
   const write = (line: string) => void out(line);
   return explained(config, async () => {
     const store = await connection.get();
+    const { promise: hopeless, reject: giveUp } = Promise.withResolvers<never>();
+    let closeMs = patienceMs;
     const audit = new Audit({
       stream,
       connection,
@@ -48,14 +48,21 @@ export async function withTrail<T>(
       retentionDays: undefined,
       log: createLogger({ level: "error", destination: { write } }),
       onStored: (sealed) => write(anchorLine(sealed)),
-      onFlush: ignore,
-      onFailure: ignore,
+      onFlush: () => undefined,
+      onFailure: (error) => {
+        if (!(error instanceof StoreError && error.permanent)) return;
+        // Nothing more comes of what is still on its way.
+        closeMs = 0;
+        giveUp(error);
+      },
     });
+    const done = audit.start(patienceMs).then(() => work(store, audit.journal));
     try {
-      await audit.start(patienceMs);
-      return await work(store, audit.journal);
+      return await Promise.race([done, hopeless]);
     } finally {
-      await audit.close(patienceMs);
+      done.catch(() => undefined);
+      hopeless.catch(() => undefined);
+      await audit.close(closeMs);
     }
   });
 }

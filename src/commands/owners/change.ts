@@ -36,7 +36,7 @@ export async function changeOwner({ app, from, to }: OwnerChange, terminal: Term
   const result = after.get(app) ?? "";
   if (result === to) return;
   throw new CommandFailure(
-    `Somebody else changed the owner of ${app} at the same time: now ${result || "nobody"} owns it. ` +
+    `Somebody else changed the owner of ${app} at the same time, or right after: now ${result || "nobody"} owns it. ` +
       `See audit find --api-app-id ${app}`,
   );
 }

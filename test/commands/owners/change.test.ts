@@ -96,13 +96,13 @@ t.test("of two who change an owner at once the second is told, and takes nothing
     error: {
       name: "CommandFailure",
       message:
-        "Somebody else changed the owner of 7 at the same time: now shop owns it. See audit find --api-app-id 7",
+        "Somebody else changed the owner of 7 at the same time, or right after: now shop owns it. See audit find --api-app-id 7",
     },
     owner: "shop",
     faults: [],
   });
   const taken = await interfere(t, { app: "7", from: "billing", to: "crm" }, "");
-  t.match(taken.error, { message: /at the same time: now nobody owns it/ });
+  t.match(taken.error, { message: /or right after: now nobody owns it/ });
   t.equal(taken.owner, undefined);
   const same = await interfere(t, { app: "7", from: "billing", to: "crm" }, "crm");
   t.strictSame(same, { error: undefined, owner: "crm", faults: [] }, "who wanted the same has it");
