@@ -146,10 +146,10 @@ export class CozeApi {
   /** While no token is usable: waits for one that is on its way; why the call cannot go on, when none came. */
   async #tokenHalt({ deadlineAt, signal }: CallContext): Promise<Halt | undefined> {
     const { token } = this.#parts;
+    if (!token.usable) await waitAtMost(token.awaited(), remaining(deadlineAt), signal);
     if (token.usable) return undefined;
-    await waitAtMost(token.awaited(), remaining(deadlineAt), signal);
     if (signal?.aborted) return { stopped: "caller_gone", error: "coze_unavailable" };
-    return token.usable ? undefined : { stopped: "no_token", error: "token_unavailable" };
+    return { stopped: "no_token", error: "token_unavailable" };
   }
 
   /** Time for one attempt, and the least that is worth one; never more than half of a call whose time is short. */
