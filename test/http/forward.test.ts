@@ -530,8 +530,8 @@ t.test(
       slowly(gateway, key, `PUT /v1/api_apps/${id}`, JSON.stringify({ name }));
 
     const patient = rename("in time");
-  await sleep(1_100);
-  t.equal(await patient(), 200, "nothing has changed meanwhile");
+    await sleep(1_100);
+    t.equal(await patient(), 200, "nothing has changed meanwhile");
     const moved = rename("after the move");
     const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
     const move = ["owners", "move", "--api-app-id", id, "--from", "orders", "--to", "billing"];
