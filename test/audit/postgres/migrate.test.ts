@@ -38,6 +38,13 @@ t.test("an empty database gets the schema, one that has it is left alone", { ski
   t.not(prepared.length, made.length, "the months to come have partitions now");
   await onConnection(server, "maintenance", prepare);
   t.strictSame(await query(everything), prepared);
+
+  await query("UPDATE audit_meta SET version = 1");
+  await t.rejects(onConnection(server, "reader", requireTrail), {
+    name: "StoreError",
+    permanent: true,
+    message: /its schema is of an older version: .*run `audit migrate`$/,
+  });
 });
 
 t.test("this and the next two months get partitions", { skip }, async (t) => {
