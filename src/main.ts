@@ -13,7 +13,7 @@ import { ConfigError } from "./config/config.ts";
 const usage = `Usage: main.js [command]
 
   serve             run the gateway (the default); the environment configures it
-  serve --sandbox   run it against a built-in local Coze, with a demo caller
+  serve --sandbox   run it against a built-in local Coze, with demo callers
   sandbox [--port N] [--token T] [--host H]
                     run only the local Coze
   check             check environment, callers file, token file and audit store

@@ -50,7 +50,7 @@ export function needsOwner(caller: Caller, rules: readonly Rule[], id?: string):
   return !freely && rules.some(({ grant }) => grant.api_app_ids === "own");
 }
 
-/** Names of rules in one word, such as `grants[0]+grants[2]`: any of them would do. Empty without any. */
+/** Names of rules in one word, such as `grants[0]+grants[2]`, each of which would do. Empty without rules. */
 export function nameOf(rules: readonly Rule[] = []): string {
   const names = [...new Set(rules.map(({ name }) => name))];
   return [...names.slice(0, mostNames), ...(names.length > mostNames ? ["..."] : [])].join("+");

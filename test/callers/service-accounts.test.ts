@@ -86,6 +86,8 @@ for (const way of ["jwks_uri", "token_review"] as const)
       const unknowable = await ask(await mint(key, { sub: "system:serviceaccount:billing:late" }));
       t.match(unknowable, { status: 503, body: { gateway: { error: "authentication_unavailable" } } });
       t.match(unknowable.headers.get("retry-after"), /^\d+$/);
+      const line = gateway.lines().findLast(({ error }) => error === "authentication_unavailable");
+      t.match(line, { level: "info", problem: /^issuer cluster: / }, "the log says what is wrong");
     }
     t.equal((await ask(token)).status, 200, "who was proved before goes on");
 

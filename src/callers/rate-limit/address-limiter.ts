@@ -1,13 +1,15 @@
 import type { Rate } from "../../config/rate.ts";
 import { networkOf } from "./address.ts";
 import { Buckets } from "./buckets.ts";
-import { verdictOf } from "./verdict.ts";
 
 /** Networks that are remembered: some MB at most. */
 const mostNetworks = 50_000;
 
-/** Credentials that take a while to be checked come in numbers before the first has failed; that is paid off later. */
-const debtWindows = 60;
+/**
+ * Credentials that take a while to be checked come in numbers before the first has failed. That is paid off later, but
+ * for no longer than this, in ms, or the limit's own window.
+ */
+const mostDebtMs = 60_000;
 
 /**
  * Limits failed authentications by network of the caller's address, so that a flood of them costs no hashing. Only
@@ -33,14 +35,14 @@ export class AddressLimiter {
   /** Whole seconds, at least 1, for which all that comes from this address is refused; undefined when it is not. */
   refusedForSeconds(address: string): number | undefined {
     if (this.#rate.isUnlimited) return undefined;
-    const now = this.#now();
-    const { allowed, fullAt } = this.#buckets.peek(networkOf(address), this.#rate, now);
-    return allowed ? undefined : verdictOf(this.#rate, false, fullAt - now).retryAfterSeconds;
+    const waitMs = this.#buckets.waitMs(networkOf(address), this.#rate, this.#now());
+    return waitMs === 0 ? undefined : Math.max(1, Math.ceil(waitMs / 1000));
   }
 
   /** Counts a failed authentication. */
   failed(address: string): void {
-    if (!this.#rate.isUnlimited)
-      this.#buckets.charge(networkOf(address), this.#rate, this.#now(), debtWindows);
+    if (this.#rate.isUnlimited) return;
+    const mostMs = Math.max(mostDebtMs, this.#rate.windowMs);
+    this.#buckets.charge(networkOf(address), this.#rate, this.#now(), mostMs);
   }
 }

@@ -30,11 +30,21 @@ export function draw(fullAt: number | undefined, rate: Rate, now: number): Draw 
 
 /**
  * Takes a token that is gone already, even where there is none: when the bucket will be full again.
- * @param windows how far in debt the bucket may get; 1: not at all.
+ * @param mostMs how far off that may get, in ms; beyond the window the bucket is in debt.
  */
-export function charge(fullAt: number | undefined, rate: Rate, now: number, windows = 1): number {
-  const after = Math.max(fullAt ?? now, now) + rate.windowMs / rate.quota;
-  return Math.min(after, now + windows * rate.windowMs);
+export function charge(
+  fullAt: number | undefined,
+  rate: Rate,
+  now: number,
+  mostMs: number = rate.windowMs,
+): number {
+  return Math.min(Math.max(fullAt ?? now, now) + rate.windowMs / rate.quota, now + mostMs);
+}
+
+/** ms until a token can be taken, debts paid off; 0 when one can be now. */
+export function waitMs(fullAt: number | undefined, rate: Rate, now: number): number {
+  const ms = Math.max(fullAt ?? now, now) + rate.windowMs / rate.quota - now - rate.windowMs;
+  return ms <= slackMs(rate) ? 0 : ms;
 }
 
 /** A bucket is never emptier than empty, even when it was used at another rate before, or a clock was put back. */

@@ -1,5 +1,5 @@
 import type { Rate } from "../../config/rate.ts";
-import { charge, type Draw, draw } from "./bucket.ts";
+import { charge, type Draw, draw, waitMs } from "./bucket.ts";
 
 /** Buckets that are looked at for each that is used, to forget the full ones: fullness is what an unknown key has. */
 const inspected = 2;
@@ -24,9 +24,9 @@ export class Buckets {
     return this.#fullAt.size;
   }
 
-  /** What a draw would be now; it takes nothing. */
-  peek(key: string, rate: Rate, now: number): Draw {
-    return draw(this.#fullAt.get(key), rate, now);
+  /** ms until a token can be taken; it takes none. */
+  waitMs(key: string, rate: Rate, now: number): number {
+    return waitMs(this.#fullAt.get(key), rate, now);
   }
 
   /** Takes a token. */
@@ -36,9 +36,9 @@ export class Buckets {
     return drawn;
   }
 
-  /** Takes a token that is gone already, even where there is none. @param windows how far in debt it may get. */
-  charge(key: string, rate: Rate, now: number, windows?: number): void {
-    this.#keep(key, charge(this.#fullAt.get(key), rate, now, windows), now);
+  /** Takes a token that is gone already, even where there is none. @param mostMs see `charge` of a bucket. */
+  charge(key: string, rate: Rate, now: number, mostMs?: number): void {
+    this.#keep(key, charge(this.#fullAt.get(key), rate, now, mostMs), now);
   }
 
   #keep(key: string, fullAt: number, now: number): void {

@@ -98,7 +98,7 @@ export class TokenChoice {
     return token === this.#newest ? "restored" : "reverted";
   }
 
-  /** Coze rejected a token. When it was the other one of a call already, the newest is as good as any for the next. */
+  /** Coze rejected a token. When it was the other one of a call already, the next one starts with the newest. */
   rejected({ insteadOf }: ChosenUse): void {
     if (insteadOf !== undefined) this.#active = this.#newest;
   }

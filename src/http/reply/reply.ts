@@ -62,7 +62,7 @@ export class Reply {
   }
 }
 
-/** No letter or underscore can be written any other way than as itself or as `\uXXXX`. */
+/** A letter or underscore can be written in two ways only: as itself, and escaped with `\u`. */
 function mayHoldSecret(body: Buffer): boolean {
   return body.includes(secretName) || body.includes("\\u");
 }

@@ -24,10 +24,23 @@ t.test("without failures nothing is ever refused or kept", async (t) => {
   t.equal(limiter.size, 0);
 });
 
-t.test("failures of calls that were under way at once do not make the refusal longer", async (t) => {
-  const limiter = new AddressLimiter(new Rate(2, 60_000), () => 0);
-  for (let at = 0; at < 100; at += 1) limiter.failed("2001:db8::1");
-  t.equal(limiter.refusedForSeconds("2001:db8::2"), 30);
+t.test("failures of calls that were under way at once are paid off, for a minute at most", async (t) => {
+  let now = 0;
+  const limiter = new AddressLimiter(new Rate(20, 1_000), () => now);
+  for (let at = 0; at < 120; at += 1) limiter.failed("2001:db8::1");
+  t.equal(limiter.refusedForSeconds("2001:db8::2"), 6, "the 100 too many, and one more");
+  now = 5_000;
+  t.equal(limiter.refusedForSeconds("2001:db8::2"), 1);
+  now = 5_050;
+  t.equal(limiter.refusedForSeconds("2001:db8::2"), undefined, "when it said so");
+  for (let at = 0; at < 100_000; at += 1) limiter.failed("2001:db8::1");
+  t.equal(limiter.refusedForSeconds("2001:db8::2"), 60);
+});
+
+t.test("a limit by the hour is not paid off for longer than the hour", async (t) => {
+  const limiter = new AddressLimiter(new Rate(2, 3_600_000), () => 0);
+  for (let at = 0; at < 100; at += 1) limiter.failed("192.0.2.1");
+  t.equal(limiter.refusedForSeconds("192.0.2.1"), 1_800);
 });
 
 t.test("without a limit everybody is heard", async (t) => {
